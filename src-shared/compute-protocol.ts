@@ -1,0 +1,246 @@
+/**
+ * What a host and a compute process say to each other: the envelope, and the methods of the generator and of the
+ * trainer. Plain data only (typed arrays allowed), so that it crosses child_process and utilityProcess alike.
+ */
+import type { WireError } from './errors.ts'
+
+// ---------------------------------------------------------------------------------------------- the envelope
+
+export type ToCompute =
+  | { readonly type: 'request'; readonly id: number; readonly method: string; readonly input: unknown }
+  | { readonly type: 'cancel'; readonly id: number }
+
+export type FromCompute =
+  | { readonly type: 'ready'; readonly devices: readonly DeviceInfo[]; readonly llamaCppVersion: string }
+  | { readonly type: 'progress'; readonly id: number; readonly progress: unknown }
+  | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly value: unknown }
+  | { readonly type: 'reply'; readonly id: number; readonly ok: false; readonly error: WireError }
+  /** The process could not start at all, e.g. the native library is missing. Sent instead of `ready`. */
+  | { readonly type: 'failed'; readonly error: WireError }
+
+export type DeviceInfo = {
+  readonly name: string // 'CPU', 'CUDA0', 'Metal', 'Vulkan0'
+  readonly description: string // 'AMD EPYC 7763', 'NVIDIA RTX 4090'
+  readonly kind: 'cpu' | 'gpu' | 'integrated' | 'accelerator'
+  readonly memoryTotalBytes: number
+  readonly memoryFreeBytes: number
+}
+
+/** `{ name: [input, output, progress] }`; the key is the method on the wire. */
+export type ComputeMethods = Readonly<Record<string, readonly [input: unknown, output: unknown, progress: unknown]>>
+
+// ---------------------------------------------------------------------------------------------- the generator
+
+export type AdapterUse = { readonly path: string; readonly scale: number }
+
+export type Sampling = {
+  readonly temperature: number // 0 = greedy
+  readonly topP: number // 0 < topP <= 1
+  readonly maxTokens: number
+  readonly stop: readonly string[] // never part of the returned text
+}
+
+export type FinishReason = 'end' | 'stop' | 'length' // end-of-generation token, a stop string, maxTokens or full window
+
+export type Completion = {
+  readonly text: string
+  readonly tokens: number // generated tokens, the end token not counted
+  readonly finishReason: FinishReason
+  readonly seed: number
+  readonly logProb: number // sum over the generated tokens (end token included), at temperature 1, natural log
+}
+
+export type GenerateInput = {
+  readonly modelPath: string
+  readonly adapters: readonly AdapterUse[]
+  /** One completion per seed. */
+  readonly prompts: readonly { readonly text: string; readonly seeds: readonly number[] }[]
+  readonly sampling: Sampling
+  readonly contextSize?: number // token window of one completion; default: what prompt + maxTokens need
+  readonly threads?: number
+  readonly parallel?: number // sequences decoded together
+  readonly device?: string // default: the best one found
+}
+export type GenerateOutput = {
+  readonly completions: readonly (readonly Completion[])[] // [prompt][seed]
+  readonly promptTokens: number // evaluated, a shared prefix counted once
+  readonly seconds: number
+}
+export type GenerateProgress = { readonly done: number; readonly total: number; readonly tokens: number }
+
+export type ScoreInput = {
+  readonly modelPath: string
+  readonly adapters: readonly AdapterUse[]
+  readonly texts: readonly string[]
+  readonly windowTokens?: number // longer texts are cut into windows of this many tokens; default: the model's context size, at most 512
+  readonly threads?: number
+  readonly device?: string
+}
+export type ScoredText = { readonly tokens: Int32Array; readonly logProbs: Float32Array } // logProbs[i] belongs to tokens[i + 1] given the tokens before it
+export type ScoreOutput = {
+  readonly texts: readonly ScoredText[]
+  readonly nllPerToken: number // over all predicted tokens of all texts
+  readonly tokens: number // predicted tokens
+}
+
+export type TokenizeInput = {
+  readonly modelPath: string
+  readonly texts: readonly string[]
+  /** Put the model's begin token (if it uses one) first, and the end token last. */
+  readonly begin: boolean
+  readonly end: boolean
+}
+export type TokenizeOutput = { readonly texts: readonly Int32Array[] }
+
+export type PromptSpeedInput = {
+  readonly modelPath: string
+  readonly tokens: number // prompt length
+  readonly seconds: number // measure for about this long
+  readonly threads?: number
+  readonly device?: string
+}
+export type PromptSpeedOutput = { readonly tokensPerSecond: number; readonly repetitions: number }
+
+export type GeneratorMethods = {
+  'generator.tokenize': [TokenizeInput, TokenizeOutput, never]
+  'generator.generate': [GenerateInput, GenerateOutput, GenerateProgress]
+  'generator.score': [ScoreInput, ScoreOutput, { readonly done: number; readonly total: number }]
+  'generator.promptSpeed': [PromptSpeedInput, PromptSpeedOutput, never]
+  'generator.unload': [Record<string, never>, null, never]
+}
+
+// ---------------------------------------------------------------------------------------------- the trainer
+
+export const targetModules = ['q', 'k', 'v', 'o', 'gate', 'up', 'down'] as const
+export type TargetModule = (typeof targetModules)[number]
+
+/** One text as the trainer sees it. lossMask[i] = 1 if tokens[i] is to be predicted; tokens[0] never is. */
+export type TrainSequence = { readonly tokens: Int32Array; readonly lossMask: Uint8Array }
+
+export type LoraConfig = {
+  readonly loraRank: number
+  readonly loraAlpha: number
+  readonly rsLora: boolean // scaling α/√r instead of α/r
+  readonly dropout: number // 0 <= dropout < 1
+  readonly targetModules: readonly TargetModule[]
+}
+
+export type Schedule = 'constant' | 'linear' | 'cosine'
+
+export type OptimizerConfig = {
+  readonly learningRate: number
+  readonly schedule: Schedule
+  readonly warmupSteps: number
+  readonly beta1: number
+  readonly beta2: number
+  readonly epsilon: number
+  readonly weightDecay: number // decoupled
+  readonly maxGradientNorm: number // 0 = no clipping
+  readonly epochs: number
+  readonly batchSize: number // sequences per optimiser step
+  readonly maxTokensPerMicroBatch: number // a step with more is split (gradient accumulation)
+}
+
+/** One adapter to train. All jobs of one call share the base model, the LoRA shape and the device. */
+export type TrainJob = {
+  readonly sequences: readonly TrainSequence[]
+  readonly optimizer: OptimizerConfig
+  readonly seed: number
+  readonly adapterPath: string
+  /** Start from this adapter (same rank and targets) instead of a fresh one. */
+  readonly initialAdapterPath?: string
+}
+
+export type RecomputeMode = 'auto' | 'none' | 'layers'
+
+export type TrainInput = {
+  readonly modelPath: string
+  readonly lora: LoraConfig
+  readonly jobs: readonly TrainJob[]
+  /** Reproduces the original's loss: every sequence padded with the end token to this length, the padding in the loss. */
+  readonly sealFaithfulPadTo?: number
+  readonly checkpoint?: { readonly path: string; readonly everySteps: number; readonly resume: boolean }
+  readonly recompute: RecomputeMode
+  readonly threads?: number
+  readonly device?: string
+  readonly memoryLimitBytes?: number
+}
+
+export type TrainedAdapter = {
+  readonly adapter: string
+  readonly sha256: string
+  readonly steps: number
+  readonly tokens: number // fed to the model, all epochs
+  readonly losses: readonly number[] // per step, nats per counted token
+  readonly gradientNorms: readonly number[]
+  readonly finalLoss: number
+  readonly seed: number
+}
+export type TrainOutput = {
+  readonly adapters: readonly TrainedAdapter[]
+  readonly seconds: number
+  readonly peakMemoryBytes: number
+  readonly estimatedMemoryBytes: number
+  readonly recompute: 'none' | 'layers'
+}
+export type TrainProgress =
+  | {
+      readonly type: 'plan'
+      readonly totalSteps: number
+      readonly estimatedMemoryBytes: number
+      readonly recompute: 'none' | 'layers'
+    }
+  | {
+      readonly type: 'step'
+      readonly job: number
+      readonly step: number // 1-based
+      readonly totalSteps: number
+      readonly loss: number
+      readonly gradientNorm: number
+      readonly learningRate: number
+      readonly tokensPerSecond: number
+      readonly memoryBytes: number
+    }
+
+export type TrainerScoreInput = {
+  readonly modelPath: string
+  readonly adapters: readonly AdapterUse[]
+  readonly texts: readonly Int32Array[]
+  readonly windowTokens?: number
+  readonly threads?: number
+  readonly device?: string
+}
+
+export type BenchInput = {
+  readonly modelPath: string
+  readonly sequenceTokens: number
+  readonly lora: LoraConfig
+  readonly supervisedShare: number // 0 < share <= 1 of the tokens are in the loss
+  readonly adapters: number
+  readonly packedLanes: number // sequences of that length in one micro-batch
+  readonly seconds: number
+  readonly threads?: number
+  readonly device?: string
+}
+export type OperationTime = {
+  readonly operation: string
+  readonly seconds: number
+  readonly share: number
+  readonly gigaflopsPerSecond?: number
+}
+export type BenchOutput = {
+  readonly device: string
+  readonly threads: number
+  readonly trainTokensPerSecond: number
+  readonly boundTokensPerSecond: number
+  readonly peakMemoryBytes: number
+  readonly gainOverSequential: number | null // null with one adapter
+  readonly operations: readonly OperationTime[]
+}
+
+export type TrainerMethods = {
+  'trainer.train': [TrainInput, TrainOutput, TrainProgress]
+  'trainer.score': [TrainerScoreInput, ScoreOutput, { readonly done: number; readonly total: number }]
+  'trainer.bench': [BenchInput, BenchOutput, never]
+  'trainer.unload': [Record<string, never>, null, never]
+}
