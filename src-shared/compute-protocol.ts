@@ -27,7 +27,9 @@ export type DeviceInfo = {
 }
 
 /** `{ name: [input, output, progress] }`; the key is the method on the wire. */
-export type ComputeMethods = Readonly<Record<string, readonly [input: unknown, output: unknown, progress: unknown]>>
+export type ComputeMethods = Readonly<
+  Record<string, readonly [input: unknown, output: unknown, progress: unknown]>
+>
 
 // ---------------------------------------------------------------------------------------------- the generator
 
@@ -151,6 +153,12 @@ export type TrainJob = {
   readonly initialAdapterPath?: string
 }
 
+/** Trains every weight of a model (also one with random weights) and writes a model; `adapterPath` is its path. */
+export type PretrainInput = Omit<TrainInput, 'lora' | 'jobs'> & {
+  readonly job: Omit<TrainJob, 'initialAdapterPath'>
+  readonly weightType: 'F32' | 'F16' | 'Q8_0' // of the matrices in the file
+}
+
 export type RecomputeMode = 'auto' | 'none' | 'layers'
 
 export type TrainInput = {
@@ -240,6 +248,7 @@ export type BenchOutput = {
 
 export type TrainerMethods = {
   'trainer.train': [TrainInput, TrainOutput, TrainProgress]
+  'trainer.pretrain': [PretrainInput, TrainOutput, TrainProgress]
   'trainer.score': [TrainerScoreInput, ScoreOutput, { readonly done: number; readonly total: number }]
   'trainer.bench': [BenchInput, BenchOutput, never]
   'trainer.unload': [Record<string, never>, null, never]

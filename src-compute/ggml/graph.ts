@@ -1,0 +1,238 @@
+/**
+ * One computation graph: its operations in the order they are called, its memory plan, its execution. Every method
+ * named after a ggml operation adds exactly that operation; shapes are given in ggml order ([n0, n1, n2, n3]).
+ */
+import { AppError } from '../../src-shared/errors.ts'
+import { tensorTypes, type TensorType } from '../../src-shared/gguf/types.ts'
+import type { Backend } from './backend.ts'
+import type { NativeValue, Pointer } from './declarations.ts'
+import { flagAsParameter, Tensor, type Shape } from './tensor.ts'
+
+export type Rope = {
+  readonly dimensions: number
+  readonly mode: number // 0 = adjacent pairs ("normal"), 2 = halves ("neox")
+  readonly base: number
+  readonly scale: number // 1 / linear scaling factor
+  readonly frequencyFactors?: Tensor // [dimensions / 2], divide the angles
+  readonly originalContextSize: number
+}
+
+export class Graph {
+  readonly backend: Backend
+  readonly #context: Pointer
+  readonly #graph: Pointer
+  readonly #allocator: Pointer
+
+  /** @param maximumNodes operations and leaves together; the graph's bookkeeping takes about 450 bytes for each */
+  constructor(backend: Backend, maximumNodes: number) {
+    const { native } = backend
+    this.backend = backend
+    const graphBytes = Number(native.graphOverhead(maximumNodes, false))
+    const size = Number(native.tensorOverhead()) * maximumNodes * 2 + graphBytes * 8 // views and rejected probes are tensors too; excerpts are graphs
+    this.#context = native.init({ mem_size: size, mem_buffer: null, no_alloc: true })
+    this.#graph = native.newGraph(this.#context, maximumNodes, false)
+    this.#allocator = native.newAllocator(native.bufferType(backend.pointer))
+  }
+
+  #node(
+    make: (...values: NativeValue[]) => Pointer,
+    tensors: readonly (Tensor | null)[],
+    ...extra: NativeValue[]
+  ): Tensor {
+    const pointer = make(this.#context, ...tensors.map((tensor) => tensor?.pointer ?? null), ...extra)
+    return new Tensor(pointer)
+  }
+
+  /** Adds the operation that made `tensor` (and what it needs) at the end of the execution order. */
+  execute(tensor: Tensor): Tensor {
+    this.backend.native.expand(this.#graph, tensor.pointer)
+    return tensor
+  }
+
+  /** Keeps a result's memory until the graph has run, so that it can be read. */
+  keep(tensor: Tensor): Tensor {
+    this.backend.native.setOutput(tensor.pointer)
+    return this.execute(tensor)
+  }
+
+  add = (a: Tensor, b: Tensor): Tensor => this.execute(this.#node(this.backend.native.add, [a, b]))
+  sub = (a: Tensor, b: Tensor): Tensor => this.execute(this.#node(this.backend.native.sub, [a, b]))
+  mul = (a: Tensor, b: Tensor): Tensor => this.execute(this.#node(this.backend.native.mul, [a, b]))
+  div = (a: Tensor, b: Tensor): Tensor => this.execute(this.#node(this.backend.native.div, [a, b]))
+  sqr = (a: Tensor): Tensor => this.execute(this.#node(this.backend.native.sqr, [a]))
+  sqrt = (a: Tensor): Tensor => this.execute(this.#node(this.backend.native.sqrt, [a]))
+  log = (a: Tensor): Tensor => this.execute(this.#node(this.backend.native.log, [a]))
+  sum = (a: Tensor): Tensor => this.execute(this.#node(this.backend.native.sum, [a]))
+  sumRows = (a: Tensor): Tensor => this.execute(this.#node(this.backend.native.sumRows, [a]))
+  scale = (a: Tensor, factor: number): Tensor =>
+    this.execute(this.#node(this.backend.native.scale, [a], factor))
+  scaleBias = (a: Tensor, factor: number, bias: number): Tensor =>
+    this.execute(this.#node(this.backend.native.scaleBias, [a], factor, bias))
+  clamp = (a: Tensor, low: number, high: number): Tensor =>
+    this.execute(this.#node(this.backend.native.clamp, [a], low, high))
+  sigmoid = (a: Tensor): Tensor => this.execute(this.#node(this.backend.native.sigmoid, [a]))
+  silu = (a: Tensor): Tensor => this.execute(this.#node(this.backend.native.silu, [a]))
+  swiglu = (gate: Tensor, up: Tensor): Tensor =>
+    this.execute(this.#node(this.backend.native.swiglu, [gate, up]))
+  rmsNorm = (a: Tensor, epsilon: number): Tensor =>
+    this.execute(this.#node(this.backend.native.rmsNorm, [a], epsilon))
+  softMax = (a: Tensor, mask: Tensor | null = null, factor = 1): Tensor =>
+    this.execute(this.#node(this.backend.native.softMax, [a, mask], factor, 0))
+  softMaxInplace = (a: Tensor): Tensor => this.execute(this.#node(this.backend.native.softMaxInplace, [a]))
+  getRows = (a: Tensor, rows: Tensor): Tensor =>
+    this.execute(this.#node(this.backend.native.getRows, [a, rows]))
+  /** Overwrites rows of `a` in place. */
+  setRows = (a: Tensor, values: Tensor, rows: Tensor): Tensor =>
+    this.execute(this.#node(this.backend.native.setRows, [a, values, rows]))
+  /** a [k, m], b [k, n] → [m, n]; dimensions 2 and 3 of a repeat to b's. */
+  mulMat = (a: Tensor, b: Tensor): Tensor => this.execute(this.#node(this.backend.native.mulMat, [a, b]))
+  /** Joins along dimension 0. */
+  concat = (a: Tensor, b: Tensor): Tensor => this.execute(this.#node(this.backend.native.concat, [a, b], 0))
+  addInplace = (a: Tensor, b: Tensor): Tensor =>
+    this.execute(this.#node(this.backend.native.addInplace, [a, b]))
+  mulInplace = (a: Tensor, b: Tensor): Tensor =>
+    this.execute(this.#node(this.backend.native.mulInplace, [a, b]))
+  copy = (from: Tensor, to: Tensor): Tensor => this.execute(this.#node(this.backend.native.copy, [from, to]))
+  cast = (a: Tensor, type: TensorType): Tensor =>
+    this.execute(this.#node(this.backend.native.cast, [a], tensorTypes[type].id))
+  cont = (a: Tensor): Tensor => this.execute(this.#node(this.backend.native.cont, [a]))
+  transpose = (a: Tensor): Tensor => this.#node(this.backend.native.transpose, [a])
+  permute = (a: Tensor, ...axes: Shape): Tensor => this.#node(this.backend.native.permute, [a], ...axes)
+
+  reshape(a: Tensor, n0: number, n1 = 1, n2 = 1, n3 = 1): Tensor {
+    return this.#node(this.backend.native.reshape, [a], n0, n1, n2, n3)
+  }
+
+  /** A window into `a`: strides in bytes as in `a` unless given, offset in bytes. */
+  view(a: Tensor, shape: readonly number[], offset = 0, strides: readonly number[] = a.strides): Tensor {
+    const [n0 = 1, n1 = 1, n2 = 1, n3 = 1] = shape
+    return this.#node(
+      this.backend.native.view,
+      [a],
+      n0,
+      n1,
+      n2,
+      n3,
+      strides[1]!,
+      strides[2]!,
+      strides[3]!,
+      offset,
+    )
+  }
+
+  rope(a: Tensor, positions: Tensor, rope: Rope): Tensor {
+    return this.execute(this.#rope(this.backend.native.rope, a, positions, rope))
+  }
+
+  #rope(make: (...values: NativeValue[]) => Pointer, a: Tensor, positions: Tensor, rope: Rope): Tensor {
+    const { dimensions, mode, originalContextSize, base, scale } = rope
+    // ext_factor 0 switches YaRN off; the last three then have no effect.
+    return this.#node(
+      make,
+      [a, positions, rope.frequencyFactors ?? null],
+      dimensions,
+      mode,
+      originalContextSize,
+      base,
+      scale,
+      0,
+      1,
+      32,
+      1,
+    )
+  }
+
+  /** One AdamW update of `parameter` in place; settings are ggml's seven numbers. All F32 and of one shape. */
+  adamwStep(parameter: Tensor, gradient: Tensor, m: Tensor, v: Tensor, settings: Tensor): Tensor {
+    flagAsParameter(parameter.pointer)
+    return this.execute(this.#node(this.backend.native.adamwStep, [parameter, gradient, m, v, settings]))
+  }
+
+  /** The fused backward operations, or undefined where this backend has none. */
+  readonly fused = {
+    outProd: (a: Tensor, b: Tensor): Tensor | undefined =>
+      this.#ifSupported(this.#node(this.backend.native.outProd, [a, b])),
+    rmsNormBack: (gradient: Tensor, x: Tensor, epsilon: number): Tensor | undefined =>
+      this.#ifSupported(this.#node(this.backend.native.rmsNormBack, [gradient, x], epsilon)),
+    siluBack: (gradient: Tensor, x: Tensor): Tensor | undefined =>
+      this.#ifSupported(this.#node(this.backend.native.siluBack, [gradient, x])),
+    softMaxBack: (gradient: Tensor, p: Tensor, factor: number): Tensor | undefined =>
+      this.#ifSupported(this.#node(this.backend.native.softMaxBack, [gradient, p], factor, 0)),
+    ropeBack: (gradient: Tensor, positions: Tensor, rope: Rope): Tensor | undefined =>
+      this.#ifSupported(this.#rope(this.backend.native.ropeBack, gradient, positions, rope)),
+    getRowsBack: (gradient: Tensor, rows: Tensor, like: Tensor): Tensor | undefined =>
+      this.#ifSupported(this.#node(this.backend.native.getRowsBack, [gradient, rows, like])),
+  }
+
+  #ifSupported(tensor: Tensor): Tensor | undefined {
+    return this.backend.supports(tensor) ? this.execute(tensor) : undefined
+  }
+
+  /** Every operation that computes something, in execution order, with its operands' shapes. */
+  describe(): { operation: string; tensor: Tensor; sources: readonly Tensor[] }[] {
+    const { native } = this.backend
+    return Array.from({ length: native.graphNodeCount(this.#graph) }, (_, index) => {
+      const tensor = new Tensor(native.graphNode(this.#graph, index))
+      return { operation: native.operationName(tensor.pointer), tensor, sources: tensor.sources() }
+    })
+  }
+
+  /** Memory in bytes that `allocate` will take for intermediate results. Nothing is allocated yet. */
+  measure(): number {
+    const { native } = this.backend
+    const allocator = native.newAllocator(native.bufferType(this.backend.pointer)) // an allocator that measured cannot allocate
+    const sizes = [0]
+    native.measure(allocator, this.#graph, null, null, sizes)
+    native.freeAllocator(allocator)
+    return Number(sizes[0])
+  }
+
+  /** Plans and allocates the memory. Throws `out_of_memory`, and `unsupported` if the backend lacks an operation. */
+  allocate(): number {
+    for (const { operation, tensor } of this.describe()) {
+      if (!this.backend.supports(tensor)) {
+        throw new AppError(
+          'unsupported',
+          `The device ${this.backend.device.name} cannot execute ${operation} of shape ${tensor.shape.join('×')}. Choose the CPU with --device CPU.`,
+        )
+      }
+    }
+    if (!this.backend.native.allocateGraph(this.#allocator, this.#graph)) {
+      throw new AppError(
+        'out_of_memory',
+        'There is not enough memory for the activations. Use shorter sequences, a smaller batch or recompute: layers.',
+      )
+    }
+    return Number(this.backend.native.allocatedBytes(this.#allocator, 0))
+  }
+
+  /** Runs the graph; the process stays responsive meanwhile. Throws `internal` if the backend reports a failure. */
+  async compute(): Promise<void> {
+    await this.#run(this.#graph)
+  }
+
+  /**
+   * A function that runs only some of an allocated graph's operations, on whatever is in memory: the same work on the
+   * same shapes and types, for measuring.
+   */
+  excerpt(includes: (operation: string, tensor: Tensor) => boolean): () => Promise<void> {
+    const { native } = this.backend
+    const nodes = this.describe().filter(({ operation, tensor }) => includes(operation, tensor))
+    const graph = native.newGraph(this.#context, Math.max(nodes.length, 1), false)
+    for (const { tensor } of nodes) native.graphAddNode(graph, tensor.pointer)
+    return () => this.#run(graph)
+  }
+
+  async #run(graph: Pointer): Promise<void> {
+    const { native, pointer } = this.backend
+    const status = await new Promise<number>((resolve, reject) => {
+      native.compute.async(pointer, graph, (error, result) => (error ? reject(error) : resolve(result)))
+    })
+    if (status !== 0) throw new AppError('internal', `llama.cpp could not execute a graph (status ${status})`)
+  }
+
+  dispose(): void {
+    this.backend.native.freeAllocator(this.#allocator)
+    this.backend.native.free(this.#context)
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * The frozen weights of a model file on a device: mapped, not copied, where the device shares this process's memory,
+ * uploaded once otherwise; and the transposed copies that the reverse pass multiplies with.
+ */
+import { AppError } from '../../src-shared/errors.ts'
+import { tensorTypes, type GgufFile, type TensorInfo, type TensorType } from '../../src-shared/gguf/types.ts'
+import { readGgufFile } from '../gguf-file.ts'
+import { layOut, type Allocation, type Backend } from '../ggml/backend.ts'
+import { Graph } from '../ggml/graph.ts'
+import { mapFile, type MappedFile } from '../ggml/mapped-file.ts'
+import type { Tensor } from '../ggml/tensor.ts'
+import { frozenMatrix, transposedType, type Matrix, type TransposedSlice } from './matrices.ts'
+import { readModelSpec, type ModelSpec } from './model-spec.ts'
+
+const usableTypes = new Set([
+  'F32',
+  'F16',
+  'BF16',
+  'Q4_0',
+  'Q4_1',
+  'Q5_0',
+  'Q5_1',
+  'Q8_0',
+  'Q2_K',
+  'Q3_K',
+  'Q4_K',
+  'Q5_K',
+  'Q6_K',
+])
+const sliceElements = 8 << 20 // a transposition works on this many weights at a time: 32 MB in F32
+
+type SlicePlan = { readonly tensor: TensorInfo; readonly start: number; readonly length: number }
+
+export class FrozenWeights {
+  readonly file: GgufFile
+  readonly spec: ModelSpec
+  readonly #backend: Backend
+  readonly #mapping: MappedFile
+  readonly #memory: Allocation
+  readonly #tensors: ReadonlyMap<string, Tensor>
+  readonly #transposed = new Map<string, TransposedSlice[]>()
+  #transposedMemory: Allocation | undefined
+
+  /** Opens and checks a model file. Throws `not_found`, `corrupt_file`, `unsupported`, `out_of_memory`. */
+  constructor(backend: Backend, path: string) {
+    this.file = readGgufFile(path)
+    this.spec = readModelSpec(this.file)
+    this.#backend = backend
+    for (const { name, type, shape } of this.file.tensors) {
+      if (!usableTypes.has(type) || (shape.length === 1 && type !== 'F32')) {
+        throw new AppError(
+          'unsupported',
+          `The tensor "${name}" has the type ${type}, which Selkie cannot train with yet. Use an F32, F16, BF16, Q8_0 or K-quant file.`,
+          { tensor: name, type },
+        )
+      }
+    }
+    this.#mapping = mapFile(path)
+    const placements = this.file.tensors.map(({ type, shape, offset }) => ({ type, shape, offset }))
+    const largest = Math.max(...this.file.tensors.map((tensor) => tensor.bytes))
+    const wrapped = backend.wrap(this.#mapping, largest)
+    if (wrapped) {
+      this.#memory = wrapped
+      this.#tensors = this.#named(wrapped.place(placements))
+    } else {
+      const layout = layOut(this.file.tensors, backend.alignment)
+      this.#memory = backend.allocate(layout.bytes)
+      this.#tensors = this.#named(this.#memory.place(layout.placements))
+      for (const { name, offset, bytes } of this.file.tensors)
+        backend.writeMapped(this.tensor(name), this.#mapping, offset, bytes)
+    }
+  }
+
+  #named(tensors: readonly Tensor[]): Map<string, Tensor> {
+    return new Map(this.file.tensors.map(({ name }, index) => [name, tensors[index]!]))
+  }
+
+  tensor(name: string): Tensor {
+    const tensor = this.#tensors.get(name)
+    if (!tensor) throw new Error(`no tensor ${name}`) // the specification was checked: a mistake in the graph
+    return tensor
+  }
+
+  find(name: string): Tensor | undefined {
+    return this.#tensors.get(name)
+  }
+
+  /** A tensor's weights as F32, in file order. */
+  async read(name: string): Promise<Float32Array> {
+    const backend = this.#backend
+    const tensor = this.tensor(name)
+    const values = new Float32Array(tensor.elements)
+    if (tensor.type === tensorTypes.F32.id) return backend.read(tensor, values)
+    const rows = tensor.shape[1]
+    const memory = backend.allocate(rows * 4)
+    const graph = new Graph(backend, 8)
+    try {
+      const [index] = memory.place([{ type: 'I32', shape: [rows], offset: 0 }])
+      backend.write(
+        index!,
+        Int32Array.from({ length: rows }, (_, row) => row),
+      )
+      const decoded = graph.keep(graph.getRows(tensor, index!)) // get_rows dequantises every type
+      graph.allocate()
+      await graph.compute()
+      return backend.read(decoded, values)
+    } finally {
+      graph.dispose()
+      memory.dispose()
+    }
+  }
+
+  matrix(name: string): Matrix {
+    return frozenMatrix(this.tensor(name), this.#transposed.get(name) ?? [])
+  }
+
+  /** The name of the matrix that makes logits: the embeddings themselves where they are tied. */
+  get headName(): string {
+    return this.spec.tiedEmbeddings ? 'token_embd.weight' : 'output.weight'
+  }
+
+  /** Bytes the transposed copies take on the device. */
+  get transposedBytes(): number {
+    return layOut(this.#slices().map(sliceTensor), this.#backend.alignment).bytes
+  }
+
+  #slices(): SlicePlan[] {
+    const matrices = this.file.tensors.filter(
+      ({ name, shape }) => shape.length === 2 && (name !== 'token_embd.weight' || this.spec.tiedEmbeddings),
+    )
+    return matrices.flatMap((tensor) => {
+      const [inputs, outputs] = [tensor.shape[0]!, tensor.shape[1]!]
+      // An F32 product wants its right side in one piece; the others convert it anyway.
+      const length =
+        tensor.type === 'F32'
+          ? outputs
+          : Math.min(outputs, Math.max(32, Math.floor(sliceElements / inputs / 32) * 32))
+      return Array.from({ length: Math.ceil(outputs / length) }, (_, index): SlicePlan => {
+        const start = index * length
+        return { tensor, start, length: Math.min(length, outputs - start) }
+      })
+    })
+  }
+
+  /** Makes the transposed copies (once). Takes about two seconds for half a billion weights on two cores. */
+  async transpose(signal: AbortSignal): Promise<void> {
+    if (this.#transposedMemory) return
+    const backend = this.#backend
+    const slices = this.#slices()
+    const layout = layOut(slices.map(sliceTensor), backend.alignment)
+    const memory = backend.allocate(layout.bytes)
+    const tensors = memory.place(layout.placements)
+    const rowMemory = backend.allocate(Math.max(...slices.map((slice) => slice.length)) * 4)
+    try {
+      for (const [index, slice] of slices.entries()) {
+        signal.throwIfAborted()
+        await this.#transposeSlice(slice, tensors[index]!, rowMemory)
+        const name = slice.tensor.name
+        this.#transposed.set(name, [
+          ...(this.#transposed.get(name) ?? []),
+          { start: slice.start, tensor: tensors[index]! },
+        ])
+      }
+      this.#transposedMemory = memory
+    } catch (error) {
+      this.#transposed.clear()
+      memory.dispose()
+      throw error
+    } finally {
+      rowMemory.dispose()
+    }
+  }
+
+  async #transposeSlice(
+    { tensor, start, length }: SlicePlan,
+    into: Tensor,
+    rowMemory: Allocation,
+  ): Promise<void> {
+    const graph = new Graph(this.#backend, 16)
+    try {
+      const weight = this.tensor(tensor.name)
+      if (tensor.type === 'F32') {
+        graph.copy(graph.transpose(weight), into)
+      } else {
+        const [rows] = rowMemory.place([{ type: 'I32', shape: [length], offset: 0 }])
+        this.#backend.write(
+          rows!,
+          Int32Array.from({ length }, (_, row) => start + row),
+        )
+        graph.copy(graph.cont(graph.transpose(graph.getRows(weight, rows!))), into) // get_rows dequantises every type
+      }
+      graph.allocate()
+      await graph.compute()
+    } finally {
+      graph.dispose()
+    }
+  }
+
+  dispose(): void {
+    this.#transposedMemory?.dispose()
+    this.#memory.dispose()
+    this.#mapping.dispose()
+  }
+}
+
+function sliceTensor({ tensor, length }: SlicePlan): { type: TensorType; shape: number[] } {
+  return { type: transposedType(tensor.type, length), shape: [length, tensor.shape[0]!] }
+}

@@ -1,0 +1,35 @@
+/** The trainer process: announces the devices it found and serves the trainer's methods. */
+import { listDevices } from '../ggml/backend.ts'
+import { llamaCppVersion, loadNativeLibraries, type NativeLibraries } from '../ggml/library.ts'
+import type { TrainerMethods } from '../../src-shared/compute-protocol.ts'
+import { AppError } from '../../src-shared/errors.ts'
+import { serveCompute } from '../serve.ts'
+import { bench } from './bench.ts'
+import { ModelShelf } from './loaded-model.ts'
+import { score } from './score.ts'
+import { pretrain, train } from './train.ts'
+
+let shelf: ModelShelf | undefined
+
+function models(): ModelShelf {
+  if (!shelf) throw new AppError('internal', 'The trainer is not ready yet.')
+  return shelf
+}
+
+serveCompute<TrainerMethods>(
+  {
+    'trainer.train': (input, job) => train(models().get(input), input, job),
+    'trainer.pretrain': (input, job) => pretrain(models().get(input), input, job),
+    'trainer.score': (input, job) => score(models().get(input), input, job),
+    'trainer.bench': (input, job) => bench(models().get(input), input, job.signal),
+    'trainer.unload': async () => {
+      models().clear()
+      return null
+    },
+  },
+  () => {
+    const libraries: NativeLibraries = loadNativeLibraries()
+    shelf = new ModelShelf(libraries)
+    return { devices: listDevices(libraries), llamaCppVersion }
+  },
+)

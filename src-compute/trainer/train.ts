@@ -1,0 +1,283 @@
+/**
+ * Trains LoRA adapters, one or several of the same base at once, and writes each as a GGUF file. Differences from the
+ * usual trainer: the loss is a mean over the counted tokens of a step however it is split; short sequences share
+ * lanes instead of being padded; every random choice follows from the job's seed, so that a run can be repeated or
+ * resumed bit for bit.
+ */
+import { accessSync, constants, statSync } from 'node:fs'
+import { dirname } from 'node:path'
+import type {
+  PretrainInput,
+  TrainInput,
+  TrainOutput,
+  TrainProgress,
+} from '../../src-shared/compute-protocol.ts'
+import { AppError } from '../../src-shared/errors.ts'
+import { findNumber } from '../../src-shared/gguf/metadata.ts'
+import { AdamW } from './adamw.ts'
+import { fillBatch, type BatchShape } from './batch.ts'
+import { BatchGraph, type BatchGraphOptions } from './batch-graph.ts'
+import { loadCheckpoint, runIdentity, saveCheckpoint, type History } from './checkpoint.ts'
+import { GraphCache } from './graph-cache.ts'
+import type { LoadedModel } from './loaded-model.ts'
+import { memoryInUse, memoryLeft } from './memory.ts'
+import { ParameterSet } from './parameters.ts'
+import { microBatchesOfStep, planJobs, shapesOf, type JobPlan } from './plan.ts'
+import { clippingFactor, learningRateAt } from './schedule.ts'
+import { loraTrainee, modelTrainee, type Trainee } from './trainee.ts'
+
+export type TrainControl = { readonly signal: AbortSignal; progress(progress: TrainProgress): void }
+
+/**
+ * Trains LoRA adapters. Throws `invalid_input`, `mismatch`, `out_of_memory`, `not_finite` (the last good checkpoint
+ * stays), `disk_full`, `cancelled`.
+ */
+export async function train(
+  model: LoadedModel,
+  input: TrainInput,
+  control: TrainControl,
+): Promise<TrainOutput> {
+  const dropoutSeed = input.jobs[0]?.seed ?? 0
+  return await runTraining(model, loraTrainee(model, input.lora, dropoutSeed), input, control)
+}
+
+/** Trains all weights of a model. Throws as `train` does, and `unsupported`. */
+export async function pretrain(
+  model: LoadedModel,
+  { job, weightType, ...settings }: PretrainInput,
+  control: TrainControl,
+): Promise<TrainOutput> {
+  return await runTraining(model, modelTrainee(model, weightType), { ...settings, jobs: [job] }, control)
+}
+
+type Settings = Omit<TrainInput, 'lora'>
+
+async function runTraining(
+  model: LoadedModel,
+  trainee: Trainee,
+  settings: Settings,
+  control: TrainControl,
+): Promise<TrainOutput> {
+  const started = performance.now()
+  const { backend, weights } = model
+  const { checkpoint } = settings
+  settings.jobs.forEach(({ adapterPath }) => checkWritable(adapterPath))
+  const endToken = findNumber(weights.file.metadata, 'tokenizer.ggml.eos_token_id')
+  const plans = planJobs(settings.jobs, {
+    contextSize: weights.spec.contextSize,
+    vocabularySize: weights.spec.vocabularySize,
+    ...(endToken !== undefined && { endToken }),
+    ...(settings.sealFaithfulPadTo !== undefined && { padTo: settings.sealFaithfulPadTo }),
+  })
+  const baseSha256 = await model.sha256(control.signal)
+  await trainee.prepare(control.signal)
+
+  const parameters = new ParameterSet(backend, trainee.shapes, plans.length)
+  const owned: { dispose(): void }[] = [parameters]
+  try {
+    const optimizer = new AdamW(backend, parameters)
+    owned.push(optimizer)
+    const { cache, recompute, estimatedMemoryBytes } = chooseGraphs(
+      model,
+      trainee,
+      parameters,
+      settings,
+      shapesOf(plans),
+    )
+    owned.push(cache)
+    const totalSteps = Math.max(...plans.map((plan) => plan.totalSteps))
+    control.progress({ type: 'plan', totalSteps, estimatedMemoryBytes, recompute })
+
+    const identity = runIdentity(settings, [trainee.identity, baseSha256])
+    const run = new Run({ model, plans, parameters, optimizer, cache, control })
+    const resumed = checkpoint?.resume ? loadCheckpoint(checkpoint.path, identity, parameters) : undefined
+    if (resumed) run.histories.splice(0, Infinity, ...resumed.histories)
+    else
+      for (const [adapter, { job }] of plans.entries())
+        parameters.write('value', adapter, await trainee.initialBlock(parameters, job))
+
+    const save = (step: number): void => {
+      if (checkpoint)
+        saveCheckpoint(checkpoint.path, { identity, step, histories: run.histories, parameters })
+    }
+    const first = (resumed?.step ?? 0) + 1
+    for (let step = first; step <= totalSteps; step++) {
+      try {
+        control.signal.throwIfAborted()
+        await run.step(step)
+      } catch (error) {
+        if (step > first) save(step - 1) // the parameters are still those of the last completed step
+        throw error
+      }
+      if (checkpoint && (step % checkpoint.everySteps === 0 || step === totalSteps)) save(step)
+    }
+    const adapters = plans.map((plan, adapter) => {
+      const { losses, gradientNorms } = run.histories[adapter]!
+      const { job, totalSteps: steps } = plan
+      const finalLoss = losses.at(-1)!
+      const sha256 = trainee.write(parameters, adapter, job, { baseSha256, seed: job.seed, steps, finalLoss })
+      return {
+        adapter: job.adapterPath,
+        sha256,
+        steps,
+        tokens: tokensOf(plan),
+        losses,
+        gradientNorms,
+        finalLoss,
+        seed: job.seed,
+      }
+    })
+    const seconds = (performance.now() - started) / 1000
+    return { adapters, seconds, peakMemoryBytes: run.peakMemoryBytes, estimatedMemoryBytes, recompute }
+  } finally {
+    for (const each of owned.reverse()) each.dispose()
+  }
+}
+
+type RunParts = {
+  readonly model: LoadedModel
+  readonly plans: readonly JobPlan[]
+  readonly parameters: ParameterSet
+  readonly optimizer: AdamW
+  readonly cache: GraphCache
+  readonly control: TrainControl
+}
+
+/** One run's state between steps. */
+class Run {
+  readonly histories: History[]
+  peakMemoryBytes = 0
+  readonly #on: RunParts
+
+  constructor(on: RunParts) {
+    this.#on = on
+    this.histories = on.plans.map(() => ({ losses: [], gradientNorms: [] }))
+  }
+
+  async step(step: number): Promise<void> {
+    const { plans, parameters, cache } = this.#on
+    const started = performance.now()
+    const lossSums = plans.map(() => 0)
+    const counted = plans.map(() => 0)
+    let tokens = 0
+    for (let adapter = 0; adapter < plans.length; adapter++) parameters.zeroGradient(adapter)
+    for (const [index, { shape, lanes }] of microBatchesOfStep(plans, step).entries()) {
+      const data = fillBatch(lanes, shape)
+      const losses = await cache.get(shape).run(data, [plans[0]!.job.seed, 'dropout', step, index])
+      losses.forEach((loss, row) => void (lossSums[data.rowAdapters[row]!]! += loss))
+      data.counted.forEach((count, adapter) => void (counted[adapter]! += count))
+      tokens += lanes.flat(2).reduce((sum, sequence) => sum + sequence.tokens.length, 0)
+      this.#measureMemory()
+    }
+    for (const [adapter, plan] of plans.entries()) {
+      if (step <= plan.totalSteps)
+        await this.#update(
+          adapter,
+          plan,
+          step,
+          lossSums[adapter]!,
+          counted[adapter]!,
+          (tokens * 1000) / (performance.now() - started),
+        )
+    }
+  }
+
+  async #update(
+    adapter: number,
+    plan: JobPlan,
+    step: number,
+    lossSum: number,
+    counted: number,
+    tokensPerSecond: number,
+  ): Promise<void> {
+    const { optimizer, control } = this.#on
+    const config = plan.job.optimizer
+    const loss = lossSum / counted
+    const gradientNorm = (await optimizer.gradientNorm(adapter)) / counted
+    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+      const what = Number.isFinite(loss) ? 'gradient' : 'loss'
+      throw new AppError(
+        'not_finite',
+        `The ${what} of step ${step} is not a finite number. Lower the learning rate or clip the gradient (maxGradientNorm).`,
+        { step, job: adapter },
+      )
+    }
+    const learningRate = learningRateAt(config, step, plan.totalSteps)
+    await optimizer.update(
+      adapter,
+      config,
+      step,
+      learningRate,
+      clippingFactor(gradientNorm, config.maxGradientNorm) / counted,
+    )
+    const history = this.histories[adapter]!
+    history.losses.push(loss)
+    history.gradientNorms.push(gradientNorm)
+    control.progress({
+      type: 'step',
+      job: adapter,
+      step,
+      totalSteps: plan.totalSteps,
+      loss,
+      gradientNorm,
+      learningRate,
+      tokensPerSecond,
+      memoryBytes: this.#measureMemory(),
+    })
+  }
+
+  #measureMemory(): number {
+    const bytes = memoryInUse(this.#on.model.backend, this.#on.cache.bytes)
+    this.peakMemoryBytes = Math.max(this.peakMemoryBytes, bytes)
+    return bytes
+  }
+}
+
+/** Chooses between keeping and recomputing activations by the memory the largest batch needs. Throws `out_of_memory`. */
+function chooseGraphs(
+  { backend, weights }: LoadedModel,
+  trainee: Trainee,
+  parameters: ParameterSet,
+  { recompute: wanted, memoryLimitBytes = Infinity }: Settings,
+  shapes: readonly BatchShape[],
+): { cache: GraphCache; recompute: 'none' | 'layers'; estimatedMemoryBytes: number } {
+  const used = memoryInUse(backend, 0)
+  const limit = Math.min(memoryLimitBytes, used + memoryLeft(backend))
+  const modes = wanted === 'auto' ? (['none', 'layers'] as const) : ([wanted] as const)
+  let smallest = Infinity
+  for (const recompute of modes) {
+    const options: Omit<BatchGraphOptions, 'shape'> = {
+      spec: weights.spec,
+      trains: true,
+      recomputesLayers: recompute === 'layers',
+      headName: weights.headName,
+      weights: (graph, dropout) => trainee.weights(graph, parameters, dropout),
+      ...(trainee.dropout && { dropout: trainee.dropout }),
+    }
+    const largest = new BatchGraph(backend, { ...options, shape: shapes[0]! })
+    const activations = largest.graph.measure() + largest.inputBytes
+    largest.dispose()
+    const estimatedMemoryBytes = Math.round(used + activations)
+    smallest = Math.min(smallest, estimatedMemoryBytes)
+    if (estimatedMemoryBytes > limit) continue
+    return { cache: new GraphCache(backend, options, activations), recompute, estimatedMemoryBytes }
+  }
+  const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`
+  throw new AppError(
+    'out_of_memory',
+    `Training needs about ${megabytes(smallest)}, but only ${megabytes(limit)} may be used. Use shorter sequences, fewer tokens per micro-batch, a lower rank or a smaller model.`,
+    { needed: smallest, limit },
+  )
+}
+
+/** Finds out now, not after hours of training, that the result could not be written. */
+function checkWritable(path: string): void {
+  const folder = dirname(path)
+  accessSync(folder, constants.W_OK)
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
+    throw new AppError('invalid_input', `${path} is a folder. Give the file the adapter is to be written to.`)
+}
+
+function tokensOf({ job, sequences }: JobPlan): number {
+  return job.optimizer.epochs * sequences.reduce((sum, sequence) => sum + sequence.tokens.length, 0)
+}
