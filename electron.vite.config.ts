@@ -1,0 +1,43 @@
+import { resolve } from 'node:path'
+import { svelte } from '@sveltejs/vite-plugin-svelte'
+import { defineConfig } from 'electron-vite'
+
+const at = (path: string): string => resolve(import.meta.dirname, path)
+
+export default defineConfig({
+  main: {
+    build: {
+      outDir: at('out/main'),
+      externalizeDeps: true,
+      // One build, four entries: the Electron host, the plain-Node host, and the two processes that both of them start.
+      rollupOptions: {
+        input: {
+          index: at('src-main/index.ts'),
+          cli: at('src-cli/index.ts'),
+          generator: at('src-compute/generator/main.ts'),
+          trainer: at('src-compute/trainer/main.ts'),
+        },
+      },
+    },
+  },
+  preload: {
+    build: {
+      outDir: at('out/preload'),
+      externalizeDeps: false, // a sandboxed preload may require nothing but electron
+      rollupOptions: {
+        input: { index: at('src-preload/index.ts') },
+        output: { format: 'cjs', entryFileNames: '[name].cjs' },
+      },
+    },
+  },
+  renderer: {
+    root: at('src-renderer'),
+    plugins: [svelte()],
+    build: {
+      outDir: at('out/renderer'),
+      minify: true,
+      assetsInlineLimit: 0, // the content security policy allows no font from a data: URL
+      rollupOptions: { input: at('src-renderer/index.html') },
+    },
+  },
+})

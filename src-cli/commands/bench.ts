@@ -1,0 +1,97 @@
+/** `selkie bench train`: training speed, beside the speeds that it should be measured against. */
+import { Command } from 'commander'
+import type { JobResults } from '../../src-shared/api/job.ts'
+import { defaultLora, defaultWindowTokens } from '../../src-shared/api/defaults.ts'
+import { bytes, percent, rate } from '../format.ts'
+import {
+  count,
+  deviceOption,
+  given,
+  jsonOption,
+  modelOption,
+  positive,
+  threadsOption,
+  window,
+} from '../options.ts'
+
+type BenchFlags = {
+  readonly model: string
+  readonly type?: string
+  readonly seq: number
+  readonly rank: number
+  readonly supervised: number
+  readonly adapters: number
+  readonly lanes: number
+  readonly seconds: number
+  readonly threads?: number
+  readonly device?: string
+  readonly json?: true
+}
+
+const examples = `
+Examples:
+  selkie bench train --model base-q8_0.gguf --seq 256 --rank 32
+  selkie bench train --model base-q8_0.gguf --type Q8_0 --supervised 0.25 --threads 2 --json
+  selkie bench train --model base.gguf --adapters 5 --seq 50`
+
+export function benchCommand(): Command {
+  const train = new Command('train')
+    .description('training tokens/s beside prompt evaluation and the bare matrix products of one step')
+    .addOption(modelOption())
+    .option('--type <name>', 'refuse the model unless its weights are of this type, e.g. Q8_0')
+    .option('--seq <tokens>', 'sequence length', window, defaultWindowTokens)
+    .option('--rank <n>', 'rank of the adapter', count, 32)
+    .option('--supervised <share>', 'share of the tokens in the loss', positive, 1)
+    .option('--adapters <k>', 'adapters trained at once', count, 1)
+    .option('--lanes <n>', 'sequences packed into one micro-batch', count, 1)
+    .option('--seconds <s>', 'measure each for about this long', positive, 10)
+    .addOption(threadsOption())
+    .addOption(deviceOption())
+    .addOption(jsonOption())
+    .addHelpText('after', examples)
+    .action(async (flags: BenchFlags) => {
+      const { runCommand } = await import('../run-command.ts')
+      await runCommand(
+        flags,
+        ({ run }) =>
+          run({
+            type: 'bench',
+            modelPath: flags.model,
+            sequenceTokens: flags.seq,
+            lora: { ...defaultLora, loraRank: flags.rank, loraAlpha: 2 * flags.rank },
+            supervisedShare: flags.supervised,
+            adapters: flags.adapters,
+            packedLanes: flags.lanes,
+            seconds: flags.seconds,
+            ...given({ weightType: flags.type, threads: flags.threads, device: flags.device }),
+          }),
+        describe,
+      )
+    })
+  return new Command('bench').description('measure speed').addCommand(train)
+}
+
+const shownOperations = 10
+
+function describe(result: JobResults['bench']): string {
+  const { operations, gainOverSequential } = result
+  return [
+    `${result.model} on ${result.device}, ${result.threads} threads`,
+    `training            ${rate(result.trainTokensPerSecond)} tokens/s`,
+    `prompt evaluation   ${rate(result.promptTokensPerSecond)} tokens/s, training reaches ${percent(result.ratio)}`,
+    `bare products       ${rate(result.boundTokensPerSecond)} tokens/s, training reaches ${percent(result.shareOfBound)}`,
+    `peak memory         ${bytes(result.peakMemoryBytes)}`,
+    ...(gainOverSequential === null
+      ? []
+      : [
+          `${result.adapters} adapters at once  ${gainOverSequential.toFixed(2)} times as fast as one after another`,
+        ]),
+    'of that time, the most by operation (all with --json):',
+    ...operations
+      .slice(0, shownOperations)
+      .map(
+        ({ operation, seconds, share }) =>
+          `  ${operation.padEnd(28)} ${seconds.toFixed(3)} s  ${percent(share)}`,
+      ),
+  ].join('\n')
+}

@@ -1,0 +1,44 @@
+/** The command line. Only flags are read here: a command loads what it needs once they are known to be right. */
+import { Command, CommanderError } from 'commander'
+import { benchCommand } from './commands/bench.ts'
+import { demoCommand } from './commands/demo.ts'
+import { doctorCommand } from './commands/doctor.ts'
+import { generateCommand } from './commands/generate.ts'
+import { inspectCommand } from './commands/inspect.ts'
+import { scoreCommand } from './commands/score.ts'
+import { trainCommand } from './commands/train.ts'
+import { reportError } from './result.ts'
+
+const program = new Command('selkie')
+  .description('Trains small LoRA adapters on a local model, and shows what they change.')
+  .addHelpText('after', '\nExit status: 0 success, 1 a run failed, 2 wrong usage or bad input.')
+for (const create of [
+  trainCommand,
+  generateCommand,
+  scoreCommand,
+  benchCommand,
+  inspectCommand,
+  doctorCommand,
+  demoCommand,
+]) {
+  program.addCommand(create())
+}
+
+const wantsJson = process.argv.includes('--json')
+let complaint = ''
+quietly(program)
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (!(error instanceof CommanderError)) throw error
+  if (error.exitCode !== 0)
+    reportError({ code: 'invalid_input', message: complaint || 'Choose a command.' }, wantsJson)
+}
+
+/** Wrong usage is reported like every other error, whichever command it was. */
+function quietly(command: Command): void {
+  command
+    .exitOverride()
+    .configureOutput({ outputError: (text) => (complaint = text.trim().replace(/^error: /, '')) })
+  command.commands.forEach(quietly)
+}

@@ -1,0 +1,25 @@
+/** From a job's specification to its result: one function per type of job. */
+import type { JobResult } from '../../src-shared/api/job.ts'
+import type { JobSpec } from '../../src-shared/api/job-spec.ts'
+import { runBench } from './bench.ts'
+import { runGenerate } from './generate.ts'
+import type { JobTools } from './ports.ts'
+import type { JobRunner } from './jobs.ts'
+import { runScore } from './score.ts'
+import { runTrain } from './train.ts'
+
+export function createJobRunner(tools: JobTools): JobRunner {
+  return async (spec: JobSpec, run): Promise<JobResult> => {
+    const context = { ...tools, ...run }
+    switch (spec.type) {
+      case 'train':
+        return { type: spec.type, value: await runTrain(spec, context) }
+      case 'generate':
+        return { type: spec.type, value: await runGenerate(spec, context) }
+      case 'score':
+        return { type: spec.type, value: await runScore(spec, context) }
+      case 'bench':
+        return { type: spec.type, value: await runBench(spec, context) }
+    }
+  }
+}

@@ -1,0 +1,102 @@
+/** What a client may ask for as a job, as schemas: the host checks every input against them, the types follow. */
+import * as z from 'zod'
+import { targetModules } from '../compute-protocol.ts'
+
+const path = z.string().min(1, 'must name a file')
+const count = z.int().min(1, 'must be at least 1')
+const countOrZero = z.int().min(0, 'must not be negative')
+const share = z.number().gt(0, 'must be above 0').max(1, 'must be at most 1')
+const seed = z.int().min(0).max(0xffff_ffff, 'must be below 2^32')
+
+/** Where and with how many threads to compute; the default is the best device found and every core. */
+const placement = { threads: z.exactOptional(count), device: z.exactOptional(z.string().min(1)) }
+const adapters = z.array(z.strictObject({ path, scale: z.number() })).readonly()
+
+const lora = z.strictObject({
+  loraRank: count,
+  loraAlpha: z.number().gt(0, 'must be above 0'),
+  rsLora: z.boolean(),
+  dropout: z.number().min(0, 'must not be negative').lt(1, 'must be below 1'),
+  targetModules: z.array(z.enum(targetModules)).min(1, 'must name at least one module').readonly(),
+})
+
+const optimizer = z.strictObject({
+  learningRate: z.number().gt(0, 'must be above 0'),
+  schedule: z.enum(['constant', 'linear', 'cosine']),
+  warmupSteps: countOrZero,
+  beta1: z.number().min(0).lt(1),
+  beta2: z.number().min(0).lt(1),
+  epsilon: z.number().gt(0),
+  weightDecay: z.number().min(0, 'must not be negative'),
+  maxGradientNorm: z.number().min(0, 'must not be negative'),
+  epochs: count,
+  batchSize: count,
+  maxTokensPerMicroBatch: count,
+})
+
+/** The training texts: a text file cut into windows, or JSON lines, each a text or a prompt with its completion. */
+const source = z.discriminatedUnion('type', [
+  z.strictObject({ type: z.literal('text'), path, windowTokens: z.int().min(2, 'must be at least 2') }),
+  z.strictObject({ type: z.literal('jsonl'), path }),
+])
+
+const train = z.strictObject({
+  type: z.literal('train'),
+  modelPath: path,
+  source,
+  lora,
+  optimizer,
+  seed,
+  adapterPath: path,
+  initialAdapterPath: z.exactOptional(path),
+  sealFaithfulPadTo: z.exactOptional(count),
+  checkpoint: z.exactOptional(z.strictObject({ path, everySteps: count, resume: z.boolean() })),
+  recompute: z.enum(['auto', 'none', 'layers']),
+  memoryLimitBytes: z.exactOptional(count),
+  ...placement,
+})
+
+const generate = z.strictObject({
+  type: z.literal('generate'),
+  modelPath: path,
+  adapters,
+  prompt: z.string(),
+  seeds: z.array(seed).min(1).readonly(), // one completion each
+  sampling: z.strictObject({
+    temperature: z.number().min(0, 'must not be negative'),
+    topP: share,
+    maxTokens: count,
+    stop: z.array(z.string().min(1)).readonly(),
+  }),
+  contextSize: z.exactOptional(count),
+  ...placement,
+})
+
+const score = z.strictObject({
+  type: z.literal('score'),
+  modelPath: path,
+  adapters,
+  textPath: path,
+  engine: z.enum(['llama.cpp', 'trainer']),
+  windowTokens: z.exactOptional(z.int().min(2, 'must be at least 2')),
+  ...placement,
+})
+
+const bench = z.strictObject({
+  type: z.literal('bench'),
+  modelPath: path,
+  weightType: z.exactOptional(z.string().min(1)), // refuse a model whose weights are of another type
+  sequenceTokens: z.int().min(2, 'must be at least 2'),
+  lora,
+  supervisedShare: share,
+  adapters: count,
+  packedLanes: count,
+  seconds: z.number().gt(0, 'must be above 0'),
+  ...placement,
+})
+
+export const jobSpec = z.discriminatedUnion('type', [train, generate, score, bench])
+
+export type JobSpec = z.infer<typeof jobSpec>
+export type JobType = JobSpec['type']
+export type JobSpecOf<T extends JobType> = Extract<JobSpec, { readonly type: T }>
