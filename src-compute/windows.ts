@@ -1,10 +1,13 @@
 /** How the generator and the trainer cut a text that is longer than the window they score it in: exactly alike. */
 
-/** Token ranges [start, end). Neighbours share one token, so that every token but the first is predicted exactly once. */
-export function scoringWindows(length: number, windowTokens: number): { start: number; end: number }[] {
-  const windows: { start: number; end: number }[] = []
-  for (let start = 0; start < Math.max(length - 1, 1); start += windowTokens - 1) {
-    windows.push({ start, end: Math.min(length, start + windowTokens) })
-  }
-  return windows
+/** The inputs tokens[start, end) of a text; they predict tokens[start + 1, end]. */
+export type ScoringWindow = { readonly start: number; readonly end: number }
+
+/** Windows over a text of `tokenCount` tokens: every token but the first is predicted exactly once. */
+export function scoringWindows(tokenCount: number, windowTokens: number): ScoringWindow[] {
+  const inputs = Math.max(0, tokenCount - 1)
+  return Array.from({ length: Math.ceil(inputs / windowTokens) }, (_, index) => ({
+    start: index * windowTokens,
+    end: Math.min((index + 1) * windowTokens, inputs),
+  }))
 }

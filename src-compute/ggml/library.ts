@@ -28,13 +28,21 @@ function packagesOf(platform: NodeJS.Platform, arch: string): Package[] {
   const cpu = (name: string): Package => ({ name, backend: 'cpu' })
   switch (`${platform}-${arch}`) {
     case 'linux-x64':
-      return [{ name: 'linux-x64-cuda', backend: 'cuda' }, { name: 'linux-x64-vulkan', backend: 'vulkan' }, cpu('linux-x64')]
+      return [
+        { name: 'linux-x64-cuda', backend: 'cuda' },
+        { name: 'linux-x64-vulkan', backend: 'vulkan' },
+        cpu('linux-x64'),
+      ]
     case 'linux-arm64':
       return [cpu('linux-arm64')]
     case 'linux-arm':
       return [cpu('linux-armv7l')]
     case 'win32-x64':
-      return [{ name: 'win-x64-cuda', backend: 'cuda' }, { name: 'win-x64-vulkan', backend: 'vulkan' }, cpu('win-x64')]
+      return [
+        { name: 'win-x64-cuda', backend: 'cuda' },
+        { name: 'win-x64-vulkan', backend: 'vulkan' },
+        cpu('win-x64'),
+      ]
     case 'win32-arm64':
       return [cpu('win-arm64')]
     case 'darwin-arm64':
@@ -42,7 +50,10 @@ function packagesOf(platform: NodeJS.Platform, arch: string): Package[] {
     case 'darwin-x64':
       return [cpu('mac-x64')]
     default:
-      throw new AppError('unsupported', `There is no prebuilt llama.cpp for ${platform}-${arch}. Use Linux, macOS or Windows on x64 or arm64.`)
+      throw new AppError(
+        'unsupported',
+        `There is no prebuilt llama.cpp for ${platform}-${arch}. Use Linux, macOS or Windows on x64 or arm64.`,
+      )
   }
 }
 
@@ -55,7 +66,9 @@ const driverLibraries: Readonly<Record<BackendName, readonly string[]>> = {
 
 /** Whether the driver that a backend needs can be loaded; a backend without one is of no use, its package is large. */
 function hasDriver(backend: BackendName): boolean {
-  const names = driverLibraries[backend].filter((name) => name.endsWith('.dll') === (process.platform === 'win32'))
+  const names = driverLibraries[backend].filter(
+    (name) => name.endsWith('.dll') === (process.platform === 'win32'),
+  )
   return names.every((name) => {
     try {
       koffi.load(name).unload()
@@ -78,7 +91,9 @@ function binariesOf(packageName: string): string | undefined {
 }
 
 function fileIn(directory: string, name: 'ggml-base' | 'ggml' | 'llama'): string {
-  const pattern = new RegExp(`^(lib)?${name}(\\.[a-z]+)?(\\.v(?<version>\\d+\\.\\d+\\.\\d+))?\\.(so|dylib|dll)$`)
+  const pattern = new RegExp(
+    `^(lib)?${name}(\\.[a-z]+)?(\\.v(?<version>\\d+\\.\\d+\\.\\d+))?\\.(so|dylib|dll)$`,
+  )
   for (const file of readdirSync(directory).sort()) {
     const match = pattern.exec(file)
     if (!match) continue
@@ -101,7 +116,9 @@ function fileIn(directory: string, name: 'ggml-base' | 'ggml' | 'llama'): string
  */
 export function loadNativeLibraries(requested?: BackendName): NativeLibraries {
   const packages = packagesOf(process.platform, process.arch)
-  const wanted = packages.filter(({ backend }) => (requested === undefined ? hasDriver(backend) : backend === requested))
+  const wanted = packages.filter(({ backend }) =>
+    requested === undefined ? hasDriver(backend) : backend === requested,
+  )
   for (const { name, backend } of wanted) {
     const directory = binariesOf(name)
     if (directory === undefined) continue

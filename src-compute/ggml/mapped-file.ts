@@ -38,7 +38,7 @@ function mapOnUnix(path: string): MappedFile {
     const bytes = fstatSync(fd).size
     const address = BigInt(mmap(null, bytes, readable, shared, fd, 0) as number | bigint)
     if (address === -1n) throw failed(path)
-    return { bytes, address, dispose: once(() => munmap(address, bytes)) }
+    return { bytes, address, dispose: once(() => void munmap(address, bytes)) }
   } finally {
     closeSync(fd) // the mapping keeps the file alive
   }
@@ -70,7 +70,7 @@ function mapOnWindows(path: string): MappedFile {
   const address = BigInt(mapView(mapping, fileMapRead, 0, 0, 0) as number | bigint)
   close(mapping)
   if (address === 0n) throw failed(path)
-  return { bytes, address, dispose: once(() => unmapView(address)) }
+  return { bytes, address, dispose: once(() => void unmapView(address)) }
 }
 
 function once(action: () => void): () => void {

@@ -2,11 +2,12 @@
 import type { LoraConfig } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { checkAdapterFits } from '../../src-shared/gguf/adapter-check.ts'
+import { loraPairs, loraRankOf } from '../../src-shared/gguf/lora-tensors.ts'
 import { float32, flag, getNumber, text, uint32 } from '../../src-shared/gguf/metadata.ts'
 import type { GgufFile, TensorInfo } from '../../src-shared/gguf/types.ts'
 import { openGgufFile, writeGgufFile, type WrittenFile } from '../gguf-file.ts'
 import { loraScaling, type AdapterPair } from './lora.ts'
-import type { ModelSpec } from './model-spec.ts'
+import type { ModelSpec } from '../../src-shared/gguf/model-spec.ts'
 
 export type AdapterOrigin = {
   readonly baseSha256: string
@@ -83,16 +84,15 @@ export function readAdapter(path: string, model: GgufFile): LoadedAdapter {
       const data = opened.source.read(offset, bytes)
       return new Float32Array(data.slice().buffer)
     }
-    const tensors = new Map(file.tensors.map((tensor) => [tensor.name, tensor]))
-    const pairs = file.tensors
-      .filter(({ name }) => name.endsWith('.weight.lora_a'))
-      .map((a): AdapterPair => {
-        const tensor = a.name.slice(0, -'.weight.lora_a'.length)
-        const b = tensors.get(`${tensor}.weight.lora_b`)! // checkAdapterFits: every a has its b
-        return { tensor, inputs: a.shape[0]!, outputs: b.shape[1]!, a: values(a), b: values(b) }
-      })
-    const rank = tensors.get(`${pairs[0]!.tensor}.weight.lora_a`)!.shape[1]!
-    return { pairs, scaling: getNumber(file.metadata, 'adapter.lora.alpha') / rank }
+    const found = loraPairs(file) // at least one: checked above
+    const pairs = found.map(({ target, a, b }): AdapterPair => ({
+      tensor: target.slice(0, -'.weight'.length),
+      inputs: a.shape[0]!,
+      outputs: b.shape[1]!,
+      a: values(a),
+      b: values(b),
+    }))
+    return { pairs, scaling: getNumber(file.metadata, 'adapter.lora.alpha') / loraRankOf(found[0]!) }
   } finally {
     opened.dispose()
   }

@@ -8,7 +8,7 @@ import type { Tensor } from '../ggml/tensor.ts'
 import type { BatchData, BatchShape } from './batch.ts'
 import type { Dropout } from './dropout.ts'
 import { chunkRows, crossEntropy, type LossRows } from './loss.ts'
-import type { ModelSpec } from './model-spec.ts'
+import type { ModelSpec } from '../../src-shared/gguf/model-spec.ts'
 import { Tape } from './tape.ts'
 import { transformer, type WeightSource } from './transformer.ts'
 

@@ -210,14 +210,15 @@ export function attention(tape: Tape, q: Variable, k: Variable, v: Variable, mas
 /** silu(gate) · up (Shazeer 2020, arXiv 2002.05202). */
 export function swiglu(tape: Tape, gate: Variable, up: Variable): Variable {
   const { graph } = tape
-  const compute = (): Tensor => graph.swiglu(gate.value, up.value)
+  let activated: Tensor | undefined // silu(gate), computed once more by the reverse pass for both of its uses
+  const recallActivated = (): Tensor => (activated ??= graph.silu(gate.value))
   return tape.operation({
     inputs: [gate, up],
-    values: [compute()],
-    rebuild: compute,
+    values: [graph.swiglu(gate.value, up.value)],
+    rebuild: () => graph.mul(recallActivated(), up.value),
     backward: ([dy]) => [
       siluBackward(graph, graph.mul(dy!, up.value), gate.value),
-      graph.mul(dy!, graph.silu(gate.value)),
+      graph.mul(dy!, recallActivated()),
     ],
   })[0]!
 }

@@ -6,13 +6,14 @@ import { uniformFloat } from '../../src-shared/random.ts'
 import type { LoraConfig, TargetModule } from '../../src-shared/compute-protocol.ts'
 import { targetModules } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
+import { moduleTensors } from '../../src-shared/gguf/lora-tensors.ts'
 import type { Graph } from '../ggml/graph.ts'
 import type { Dropout } from './dropout.ts'
 import type { FrozenWeights } from './frozen-weights.ts'
 import type { SharedLora } from './layers.ts'
-import type { ModelSpec } from './model-spec.ts'
+import type { ModelSpec } from '../../src-shared/gguf/model-spec.ts'
 import { ParameterSet, type ParameterShape } from './parameters.ts'
-import { loraGroups, moduleTensor, type LoraGroup, type WeightSource } from './transformer.ts'
+import { loraGroups, type LoraGroup, type WeightSource } from './transformer.ts'
 
 /** Throws `invalid_input` for a LoRA configuration that cannot be trained. */
 export function checkLoraConfig(config: LoraConfig, spec: ModelSpec): void {
@@ -62,7 +63,7 @@ export function moduleShape(
 }
 
 const sharedName = (layer: number, group: LoraGroup): string => `blk.${layer}.${group}.lora_a`
-const upName = (layer: number, module: TargetModule): string => `blk.${layer}.${moduleTensor[module]}.lora_b`
+const upName = (layer: number, module: TargetModule): string => `blk.${layer}.${moduleTensors[module]}.lora_b`
 
 const groupNames = Object.keys(loraGroups) as LoraGroup[] // sound: the table's own keys
 
@@ -126,7 +127,7 @@ export function pairsOf(
     const start = slot * config.loraRank * inputs
     const b = ParameterSet.slice(block, parameters.get(upName(layer, module)))
     return {
-      tensor: `blk.${layer}.${moduleTensor[module]}`,
+      tensor: `blk.${layer}.${moduleTensors[module]}`,
       inputs,
       outputs,
       a: shared.slice(start, start + config.loraRank * inputs),
@@ -146,7 +147,7 @@ export function blockOf(
   const byTensor = new Map(pairs.map((pair) => [pair.tensor, pair]))
   const targets = eachTarget(spec, config)
   for (const { layer, group, module, slot } of targets) {
-    const tensor = `blk.${layer}.${moduleTensor[module]}`
+    const tensor = `blk.${layer}.${moduleTensors[module]}`
     const pair = byTensor.get(tensor)
     if (!pair)
       throw new AppError(

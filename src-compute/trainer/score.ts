@@ -7,15 +7,15 @@ import type {
 } from '../../src-shared/compute-protocol.ts'
 import { targetModules } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
+import { moduleTensors } from '../../src-shared/gguf/lora-tensors.ts'
 import { scoringWindows } from '../windows.ts'
 import { readAdapter, type LoadedAdapter } from './adapter-file.ts'
 import { fillBatch, roundUpSize, type BatchShape, type PackedSequence } from './batch.ts'
 import { GraphCache } from './graph-cache.ts'
 import type { LoadedModel } from './loaded-model.ts'
 import { blockOf, loraShapes, loraWeights, moduleShape, type AdapterPair } from './lora.ts'
-import type { ModelSpec } from './model-spec.ts'
+import type { ModelSpec } from '../../src-shared/gguf/model-spec.ts'
 import { ParameterSet } from './parameters.ts'
-import { moduleTensor } from './transformer.ts'
 
 /** Throws `invalid_input` (nothing to score, token out of range), `mismatch` (adapter), `cancelled`. */
 export async function score(
@@ -26,8 +26,8 @@ export async function score(
   const { backend, weights } = model
   const { spec } = weights
   const windowTokens = Math.min(input.windowTokens ?? 512, spec.contextSize)
-  if (windowTokens < 2)
-    throw new AppError('invalid_input', `A scoring window needs at least 2 tokens, not ${windowTokens}.`)
+  if (!(windowTokens >= 1))
+    throw new AppError('invalid_input', `A window needs at least 1 token, not ${windowTokens}.`)
   const merged = stack(
     input.adapters.map(({ path, scale }) => ({ ...readAdapter(path, weights.file), scale })),
     spec,
@@ -89,13 +89,12 @@ async function scoreText(
     )
   const logProbs = new Float32Array(Math.max(tokens.length - 1, 0))
   for (const { start, end } of scoringWindows(tokens.length, windowTokens)) {
-    if (end - start < 2) continue
     const window: PackedSequence = {
-      tokens: tokens.subarray(start, end),
-      lossMask: new Uint8Array(end - start).fill(1),
+      tokens: tokens.subarray(start, end + 1),
+      lossMask: new Uint8Array(end + 1 - start).fill(1),
       padding: 0,
     }
-    const laneLength = roundUpSize(end - start - 1)
+    const laneLength = roundUpSize(end - start)
     const shape: BatchShape = { adapters: 1, lanesPerAdapter: 1, laneLength, supervised: laneLength }
     const losses = await cache.get(shape).run(fillBatch([[[window]]], shape))
     logProbs.set(
@@ -118,7 +117,7 @@ function stack(
   const rank = ranks.reduce((sum, each) => sum + each, 0)
   if (rank === 0) return undefined
   const modules = targetModules.filter((module) =>
-    adapters.some(({ pairs }) => pairs.some(({ tensor }) => tensor.endsWith(moduleTensor[module]))),
+    adapters.some(({ pairs }) => pairs.some(({ tensor }) => tensor.endsWith(moduleTensors[module]))),
   )
   const config: LoraConfig = {
     loraRank: rank,
@@ -129,7 +128,7 @@ function stack(
   }
   const pairs = Array.from({ length: spec.layers }, (_, layer) =>
     modules.map((module): AdapterPair => {
-      const tensor = `blk.${layer}.${moduleTensor[module]}`
+      const tensor = `blk.${layer}.${moduleTensors[module]}`
       const [inputs, outputs] = moduleShape(spec, module)
       const a = new Float32Array(inputs * rank)
       const b = new Float32Array(rank * outputs)

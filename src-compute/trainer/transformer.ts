@@ -19,7 +19,7 @@ import {
   type Vector,
 } from './layers.ts'
 import type { Matrix } from './matrices.ts'
-import type { ModelSpec } from './model-spec.ts'
+import type { ModelSpec } from '../../src-shared/gguf/model-spec.ts'
 import type { Parameter } from './parameters.ts'
 import type { Tape, Variable } from './tape.ts'
 
@@ -42,17 +42,6 @@ export const loraGroups = {
   down: ['down'],
 } as const
 export type LoraGroup = keyof typeof loraGroups
-
-/** GGUF's name of each target module's matrix within a block. */
-export const moduleTensor = {
-  q: 'attn_q',
-  k: 'attn_k',
-  v: 'attn_v',
-  o: 'attn_output',
-  gate: 'ffn_gate',
-  up: 'ffn_up',
-  down: 'ffn_down',
-} as const
 
 export type TransformerInputs = {
   readonly tokens: Tensor

@@ -1,7 +1,7 @@
 /** What a GGUF file says about itself, as plain data for people and scripts. Works on the header; nothing is loaded. */
 import { locateTarget, loraPairs, loraRankOf } from './lora-tensors.ts'
 import { findNumber, findString, getString } from './metadata.ts'
-import { trainingSupport, type TrainingSupport } from './training-support.ts'
+import { trainingSupport, type TrainingSupport } from './model-spec.ts'
 import { elementCount, type GgufFile, type Metadata, type TensorInfo, type TensorType } from './types.ts'
 
 /** How much of the file has a type, largest share first. */

@@ -1,17 +1,27 @@
 /**
- * What the trainer must know of a model before it touches a weight: the architecture's constants and which tensors it
- * is made of. Everything Selkie cannot train exactly as llama.cpp runs it is refused here, by name.
+ * What the trainer must know of a model before it touches a weight, read from the header alone: the architecture's
+ * constants and which tensors it is made of. What Selkie cannot train exactly as llama.cpp runs it is refused by name.
  */
-import { AppError } from '../../src-shared/errors.ts'
-import {
-  findCount,
-  findNumber,
-  findString,
-  getCount,
-  getNumber,
-  getString,
-} from '../../src-shared/gguf/metadata.ts'
-import type { GgufFile, TensorInfo } from '../../src-shared/gguf/types.ts'
+import { AppError } from '../errors.ts'
+import { findCount, findNumber, findString, getCount, getNumber, getString } from './metadata.ts'
+import type { GgufFile, TensorInfo, TensorType } from './types.ts'
+
+/** Types a frozen matrix may have. Vectors (norms, biases) are F32, as llama.cpp's converter leaves them. */
+const matrixTypes: ReadonlySet<TensorType> = new Set([
+  'F32',
+  'F16',
+  'BF16',
+  'Q8_0',
+  'Q4_0',
+  'Q4_1',
+  'Q5_0',
+  'Q5_1',
+  'Q2_K',
+  'Q3_K',
+  'Q4_K',
+  'Q5_K',
+  'Q6_K',
+])
 
 /** How the supported architectures differ. The rest of a block is the same for all of them: see transformer.ts. */
 const architectures = {
@@ -50,18 +60,27 @@ export type ModelSpec = {
  */
 export function readModelSpec(file: GgufFile): ModelSpec {
   const { metadata } = file
-  const name = getString(metadata, 'general.architecture')
-  if (findString(metadata, 'general.type') === 'adapter') {
+  const type = findString(metadata, 'general.type') ?? 'model'
+  if (type !== 'model') {
     throw new AppError(
       'invalid_input',
-      'This file is an adapter, not a model. Give the base model with --model and the adapter with --adapter.',
+      `This file is of type "${type}", not a language model. Give the base model.`,
+      { type },
     )
   }
+  const name = getString(metadata, 'general.architecture')
   if (!(name in architectures)) {
+    const supported = Object.keys(architectures).join(', ')
     throw new AppError(
       'unsupported',
-      `Selkie cannot train the architecture "${name}" yet. Supported: ${Object.keys(architectures).join(', ')}.`,
+      `Selkie cannot train the architecture "${name}" yet. Supported: ${supported}.`,
       { architecture: name },
+    )
+  }
+  if ((findNumber(metadata, 'split.count') ?? 1) > 1) {
+    throw new AppError(
+      'unsupported',
+      'This is one part of a split model. Merge the parts with "llama-gguf-split --merge" first.',
     )
   }
   // Sound: checked against the table's own keys just above.
@@ -173,12 +192,35 @@ function checkTensors(tensors: ReadonlyMap<string, TensorInfo>, spec: ModelSpec)
       )
     }
   }
-  for (const name of tensors.keys()) {
+  for (const { name, type, shape } of tensors.values()) {
     if (!expected.has(name))
       throw new AppError(
         'unsupported',
         `The model has a tensor that Selkie's ${spec.architecture} graph does not use: "${name}". Training would ignore it, so this file is refused.`,
         { tensor: name },
       )
+    if (shape.length === 1 ? type !== 'F32' : !matrixTypes.has(type)) {
+      throw new AppError(
+        'unsupported',
+        `The tensor "${name}" has the type ${type}, which Selkie cannot train with yet. Use an F32, F16, BF16, Q8_0 or K-quant file.`,
+        { tensor: name, type },
+      )
+    }
+  }
+}
+
+export type TrainingSupport =
+  | { readonly training: true }
+  /** `reason` says what is in the way and what to use instead. */
+  | { readonly training: false; readonly reason: string }
+
+/** Whether adapters can be trained for a model, as a fact to show rather than an error. */
+export function trainingSupport(file: GgufFile): TrainingSupport {
+  try {
+    readModelSpec(file)
+    return { training: true }
+  } catch (error) {
+    if (error instanceof AppError) return { training: false, reason: error.message }
+    throw error
   }
 }
