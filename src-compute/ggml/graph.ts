@@ -17,11 +17,33 @@ export type Rope = {
   readonly originalContextSize: number
 }
 
+/**
+ * Memory for intermediate results that several graphs use in turn, as large as the largest of them needs. A graph
+ * allocated in it stays valid until one that needs more is.
+ */
+export class ActivationMemory {
+  /** @internal */ readonly allocator: Pointer
+  readonly #backend: Backend
+
+  constructor(backend: Backend) {
+    this.#backend = backend
+    this.allocator = backend.native.newAllocator(backend.native.bufferType(backend.pointer))
+  }
+
+  get bytes(): number {
+    return Number(this.#backend.native.allocatedBytes(this.allocator, 0))
+  }
+
+  dispose(): void {
+    this.#backend.native.freeAllocator(this.allocator)
+  }
+}
+
 export class Graph {
   readonly backend: Backend
   readonly #context: Pointer
   readonly #graph: Pointer
-  readonly #allocator: Pointer
+  #ownMemory: ActivationMemory | undefined
 
   /** @param maximumNodes operations and leaves together; the graph's bookkeeping takes about 450 bytes for each */
   constructor(backend: Backend, maximumNodes: number) {
@@ -31,7 +53,6 @@ export class Graph {
     const size = Number(native.tensorOverhead()) * maximumNodes * 2 + graphBytes * 8 // views and rejected probes are tensors too; excerpts are graphs
     this.#context = native.init({ mem_size: size, mem_buffer: null, no_alloc: true })
     this.#graph = native.newGraph(this.#context, maximumNodes, false)
-    this.#allocator = native.newAllocator(native.bufferType(backend.pointer))
   }
 
   #node(
@@ -180,15 +201,18 @@ export class Graph {
   /** Memory in bytes that `allocate` will take for intermediate results. Nothing is allocated yet. */
   measure(): number {
     const { native } = this.backend
-    const allocator = native.newAllocator(native.bufferType(this.backend.pointer)) // an allocator that measured cannot allocate
+    const planner = new ActivationMemory(this.backend) // an allocator that measured cannot allocate
     const sizes = [0]
-    native.measure(allocator, this.#graph, null, null, sizes)
-    native.freeAllocator(allocator)
+    native.measure(planner.allocator, this.#graph, null, null, sizes)
+    planner.dispose()
     return Number(sizes[0])
   }
 
-  /** Plans and allocates the memory. Throws `out_of_memory`, and `unsupported` if the backend lacks an operation. */
-  allocate(): number {
+  /**
+   * Plans the memory and allocates it, in the given memory or in some of its own.
+   * Throws `out_of_memory`, and `unsupported` if the backend lacks an operation.
+   */
+  allocate(memory: ActivationMemory = (this.#ownMemory = new ActivationMemory(this.backend))): void {
     for (const { operation, tensor } of this.describe()) {
       if (!this.backend.supports(tensor)) {
         throw new AppError(
@@ -197,13 +221,12 @@ export class Graph {
         )
       }
     }
-    if (!this.backend.native.allocateGraph(this.#allocator, this.#graph)) {
+    if (!this.backend.native.allocateGraph(memory.allocator, this.#graph)) {
       throw new AppError(
         'out_of_memory',
         'There is not enough memory for the activations. Use shorter sequences, a smaller batch or recompute: layers.',
       )
     }
-    return Number(this.backend.native.allocatedBytes(this.#allocator, 0))
   }
 
   /** Runs the graph; the process stays responsive meanwhile. Throws `internal` if the backend reports a failure. */
@@ -232,7 +255,7 @@ export class Graph {
   }
 
   dispose(): void {
-    this.backend.native.freeAllocator(this.#allocator)
+    this.#ownMemory?.dispose()
     this.backend.native.free(this.#context)
   }
 }

@@ -8,6 +8,10 @@ import { dirname, join } from 'node:path'
 import koffi from 'koffi'
 import { AppError } from '../../src-shared/errors.ts'
 
+// Graphs run on a thread of libuv's pool, on a stack of koffi's: deep enough for building the graphs of big models.
+// koffi takes settings only before the first library is loaded, so this is done on import.
+koffi.config({ async_stack_size: 4 * 1024 * 1024 })
+
 /** The struct layouts and enum values in this folder were checked against the headers of this llama.cpp. */
 export const llamaCppVersion = '0.4.0'
 

@@ -1,0 +1,33 @@
+/** The generator's process: stock llama.cpp behind the methods of GeneratorMethods. */
+import type { GeneratorMethods } from '../../src-shared/compute-protocol.ts'
+import { llamaCppVersion, loadNativeLibraries } from '../ggml/library.ts'
+import { openLlama } from '../ggml/llama.ts'
+import { serveCompute } from '../serve.ts'
+import { generate } from './generate.ts'
+import { promptSpeed } from './prompt-speed.ts'
+import { score } from './score.ts'
+import { Session } from './session.ts'
+import { tokenize } from './tokenize.ts'
+
+/** Opened by `ready`, which is over before the first request; if it throws, no request is ever answered. */
+const opened = Promise.withResolvers<Session>()
+
+serveCompute<GeneratorMethods>(
+  {
+    'generator.tokenize': async (input) => await tokenize(await opened.promise, input),
+    'generator.generate': async (input, job) => await generate(await opened.promise, input, job),
+    'generator.score': async (input, job) => await score(await opened.promise, input, job),
+    'generator.promptSpeed': async (input, { signal }) =>
+      await promptSpeed(await opened.promise, input, signal),
+    'generator.unload': async () => {
+      const session = await opened.promise
+      session.unload()
+      return null
+    },
+  },
+  () => {
+    const session = new Session(openLlama(loadNativeLibraries()))
+    opened.resolve(session)
+    return { devices: session.devices, llamaCppVersion }
+  },
+)
