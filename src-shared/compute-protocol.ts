@@ -222,7 +222,7 @@ export type TrainerScoreInput = {
 export type BenchInput = {
   readonly modelPath: string
   readonly sequenceTokens: number
-  readonly lora: LoraConfig
+  readonly lora: LoraConfig | null // null: all weights are trained
   readonly supervisedShare: number // 0 < share <= 1 of the tokens are in the loss
   readonly adapters: number
   readonly packedLanes: number // sequences of that length in one micro-batch

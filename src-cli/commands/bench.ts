@@ -19,6 +19,7 @@ type BenchFlags = {
   readonly type?: string
   readonly seq: number
   readonly rank: number
+  readonly allWeights?: true
   readonly supervised: number
   readonly adapters: number
   readonly lanes: number
@@ -41,6 +42,7 @@ export function benchCommand(): Command {
     .option('--type <name>', 'refuse the model unless its weights are of this type, e.g. Q8_0')
     .option('--seq <tokens>', 'sequence length', window, defaultWindowTokens)
     .option('--rank <n>', 'rank of the adapter', count, 32)
+    .option('--all-weights', 'train every weight of the model instead of an adapter')
     .option('--supervised <share>', 'share of the tokens in the loss', positive, 1)
     .option('--adapters <k>', 'adapters trained at once', count, 1)
     .option('--lanes <n>', 'sequences packed into one micro-batch', count, 1)
@@ -58,7 +60,9 @@ export function benchCommand(): Command {
             type: 'bench',
             modelPath: flags.model,
             sequenceTokens: flags.seq,
-            lora: { ...defaultLora, loraRank: flags.rank, loraAlpha: 2 * flags.rank },
+            lora: flags.allWeights
+              ? null
+              : { ...defaultLora, loraRank: flags.rank, loraAlpha: 2 * flags.rank },
             supervisedShare: flags.supervised,
             adapters: flags.adapters,
             packedLanes: flags.lanes,

@@ -2,7 +2,7 @@
  * Measures training against its limit: the matrix products of the very same graph run alone. Both are timed in turn in
  * one run, because the speed of a machine drifts; medians are compared.
  */
-import type { BenchInput, BenchOutput, OperationTime } from '../../src-shared/compute-protocol.ts'
+import type { BenchInput, BenchOutput, OperationTime, TrainJob } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { uniformFloat } from '../../src-shared/random.ts'
 import type { Graph } from '../ggml/graph.ts'
@@ -12,9 +12,9 @@ import { AdamW } from './adamw.ts'
 import { fillBatch, type BatchData, type BatchShape, type PackedSequence } from './batch.ts'
 import { BatchGraph } from './batch-graph.ts'
 import type { LoadedModel } from './loaded-model.ts'
-import { checkLoraConfig, freshBlock, loraShapes, loraWeights } from './lora.ts'
 import { memoryInUse } from './memory.ts'
 import { ParameterSet } from './parameters.ts'
+import { loraTrainee, modelTrainee, type Trainee } from './trainee.ts'
 
 const optimizer = {
   learningRate: 1e-4,
@@ -39,15 +39,18 @@ export async function bench(
   signal: AbortSignal,
 ): Promise<BenchOutput> {
   const { backend, weights } = model
-  checkLoraConfig(input.lora, weights.spec)
   if (input.sequenceTokens > weights.spec.contextSize)
     throw new AppError(
       'invalid_input',
       `Sequences of ${input.sequenceTokens} tokens are longer than the model's context of ${weights.spec.contextSize}.`,
     )
-  await weights.transpose(signal)
-  const together = await StepBench.create(model, input, input.adapters)
-  const alone = input.adapters > 1 ? await StepBench.create(model, input, 1) : undefined
+  if (input.lora === null && input.adapters !== 1) {
+    throw new AppError('invalid_input', 'All weights can be trained in one copy only. Leave out --adapters.')
+  }
+  const trainee = input.lora ? loraTrainee(model, input.lora, 1) : modelTrainee(model, 'F32')
+  await trainee.prepare(signal)
+  const together = await StepBench.create(model, trainee, input, input.adapters)
+  const alone = input.adapters > 1 ? await StepBench.create(model, trainee, input, 1) : undefined
   try {
     const runProducts = together.excerpt((operation) => products.has(operation))
     const times = { step: [] as number[], products: [] as number[], alone: [] as number[] }
@@ -86,15 +89,24 @@ class StepBench {
   readonly #data: BatchData
   #steps = 0
 
-  static async create(model: LoadedModel, input: BenchInput, adapters: number): Promise<StepBench> {
-    const bench = new StepBench(model, input, adapters)
+  static async create(
+    model: LoadedModel,
+    trainee: Trainee,
+    input: BenchInput,
+    adapters: number,
+  ): Promise<StepBench> {
+    const bench = new StepBench(model, trainee, input, adapters)
+    for (let adapter = 0; adapter < adapters; adapter++) {
+      const job = { seed: adapter } as TrainJob // sound: a fresh start depends on nothing else
+      bench.#parameters.write('value', adapter, await trainee.initialBlock(bench.#parameters, job))
+    }
     await bench.step() // first touch of all memory
     return bench
   }
 
-  constructor({ backend, weights }: LoadedModel, input: BenchInput, adapters: number) {
+  constructor({ backend, weights }: LoadedModel, trainee: Trainee, input: BenchInput, adapters: number) {
     const { spec } = weights
-    const { sequenceTokens, supervisedShare, packedLanes, lora } = input
+    const { sequenceTokens, supervisedShare, packedLanes } = input
     const lanes = Array.from({ length: adapters }, (_, adapter) =>
       Array.from({ length: packedLanes }, (_, lane) => [
         randomSequence(sequenceTokens + 1, supervisedShare, spec.vocabularySize, adapter, lane),
@@ -111,9 +123,7 @@ class StepBench {
       supervised,
     }
     this.#data = fillBatch(lanes, shape)
-    this.#parameters = new ParameterSet(backend, loraShapes(spec, lora), adapters)
-    for (let adapter = 0; adapter < adapters; adapter++)
-      this.#parameters.write('value', adapter, freshBlock(this.#parameters, adapter))
+    this.#parameters = new ParameterSet(backend, trainee.shapes, adapters)
     this.#optimizer = new AdamW(backend, this.#parameters)
     this.#graph = new BatchGraph(backend, {
       shape,
@@ -121,9 +131,10 @@ class StepBench {
       trains: true,
       recomputesLayers: false,
       headName: weights.headName,
-      weights: (graph) => loraWeights(graph, weights, this.#parameters, lora, undefined),
+      weights: (graph) => trainee.weights(graph, this.#parameters, undefined),
     })
-    this.activationBytes = this.#graph.graph.allocate()
+    this.activationBytes = this.#graph.graph.measure()
+    this.#graph.graph.allocate()
   }
 
   async step(): Promise<void> {

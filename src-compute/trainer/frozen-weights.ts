@@ -2,7 +2,7 @@
  * The frozen weights of a model file on a device: mapped, not copied, where the device shares this process's memory,
  * uploaded once otherwise; and the transposed copies that the reverse pass multiplies with.
  */
-import { tensorTypes, type GgufFile, type TensorInfo, type TensorType } from '../../src-shared/gguf/types.ts'
+import { tensorTypes, type GgufFile, type TensorInfo } from '../../src-shared/gguf/types.ts'
 import { readGgufFile } from '../gguf-file.ts'
 import { layOut, type Allocation, type Backend } from '../ggml/backend.ts'
 import { Graph } from '../ggml/graph.ts'
@@ -14,6 +14,9 @@ import { readModelSpec, type ModelSpec } from '../../src-shared/gguf/model-spec.
 const mostSliceRows = 5120 // of a slice transposed at once: its columns then stay in a core's cache
 
 const slicesPerGraph = 32 // between two looks at the cancel signal
+
+/** The type of a transposed copy by the weight's type and the copy's row length. */
+export type TransposedTypeOf = typeof transposedType
 
 type SlicePlan = { readonly tensor: TensorInfo; readonly start: number; readonly length: number }
 
@@ -96,11 +99,6 @@ export class FrozenWeights {
     return this.spec.tiedEmbeddings ? 'token_embd.weight' : 'output.weight'
   }
 
-  /** Bytes the transposed copies take on the device. */
-  get transposedBytes(): number {
-    return layOut(this.#slices().map(sliceTensor), this.#backend.alignment).bytes
-  }
-
   #slices(): SlicePlan[] {
     const matrices = this.file.tensors.filter(
       ({ name, shape }) => shape.length === 2 && (name !== 'token_embd.weight' || this.spec.tiedEmbeddings),
@@ -118,11 +116,17 @@ export class FrozenWeights {
   }
 
   /** Makes the transposed copies (once). Takes a few seconds for half a billion weights on two cores. */
-  async transpose(signal: AbortSignal): Promise<void> {
+  async transpose(signal: AbortSignal, typeOf: TransposedTypeOf = transposedType): Promise<void> {
     if (this.#transposedMemory) return
     const backend = this.#backend
     const slices = this.#slices()
-    const layout = layOut(slices.map(sliceTensor), backend.alignment)
+    const layout = layOut(
+      slices.map(({ tensor, length }) => ({
+        type: typeOf(tensor.type, length),
+        shape: [length, tensor.shape[0]!],
+      })),
+      backend.alignment,
+    )
     const memory = backend.allocate(layout.bytes)
     const copies = memory.place(layout.placements)
     const mostRows = Math.max(...slices.map(({ start, length }) => start + length))
@@ -172,8 +176,4 @@ export class FrozenWeights {
     this.#memory.dispose()
     this.#mapping.dispose()
   }
-}
-
-function sliceTensor({ tensor, length }: SlicePlan): { type: TensorType; shape: number[] } {
-  return { type: transposedType(tensor.type, length), shape: [length, tensor.shape[0]!] }
 }

@@ -1,71 +1,63 @@
 /**
- * The graphs of a run, one per batch shape. Building one takes tens of milliseconds and its activations stay allocated,
- * so the least recently used are dropped when together they need more than the largest of them does alone.
+ * The graphs of a run, one per batch shape, all computing in the same memory: building one takes tens of milliseconds,
+ * its activations would take most of a run's memory. The least recently used beyond a number are dropped.
  */
 import type { Backend } from '../ggml/backend.ts'
+import { ActivationMemory } from '../ggml/graph.ts'
 import type { BatchShape } from './batch.ts'
 import { BatchGraph, type BatchGraphOptions } from './batch-graph.ts'
 
-const alwaysAllowedBytes = 128 << 20
-
-type Cached = { readonly graph: BatchGraph; readonly bytes: number }
+const mostGraphs = 64
 
 export class GraphCache {
   readonly #backend: Backend
   readonly #options: Omit<BatchGraphOptions, 'shape'>
-  readonly #graphs = new Map<string, Cached>() // in order of use
-  readonly #largestBytes: number
+  readonly #memory: ActivationMemory
+  readonly #graphs = new Map<string, BatchGraph>() // in order of use
 
-  /** @param largestBytes activations of the largest shape that will be asked for */
-  constructor(backend: Backend, options: Omit<BatchGraphOptions, 'shape'>, largestBytes: number) {
+  constructor(backend: Backend, options: Omit<BatchGraphOptions, 'shape'>) {
     this.#backend = backend
     this.#options = options
-    this.#largestBytes = largestBytes
+    this.#memory = new ActivationMemory(backend)
   }
 
-  /** The graph for a shape, built if need be. */
+  /** The graph for a shape, built if need be. Asking for the largest shape first saves building others twice. */
   get(shape: BatchShape): BatchGraph {
     const key = JSON.stringify(shape)
     const found = this.#graphs.get(key)
     if (found) {
       this.#graphs.delete(key)
       this.#graphs.set(key, found)
-      return found.graph
+      return found
     }
     const graph = new BatchGraph(this.#backend, { ...this.#options, shape })
-    const needed = graph.graph.measure()
-    this.#makeRoom(needed)
     try {
-      const bytes = graph.graph.allocate()
-      this.#graphs.set(key, { graph, bytes })
-      return graph
+      const before = this.#memory.bytes
+      graph.graph.allocate(this.#memory)
+      if (this.#memory.bytes !== before) this.#drop(this.#graphs.size) // the memory has moved
     } catch (error) {
       graph.dispose()
       throw error
     }
+    this.#graphs.set(key, graph)
+    if (this.#graphs.size > mostGraphs) this.#drop(1)
+    return graph
   }
 
-  #makeRoom(needed: number): void {
-    const limit = Math.max(this.#largestBytes, alwaysAllowedBytes)
-    let total = needed
-    for (const { bytes } of this.#graphs.values()) total += bytes
-    for (const [key, { graph, bytes }] of this.#graphs) {
-      if (total <= limit) return
+  #drop(count: number): void {
+    for (const [key, graph] of [...this.#graphs].slice(0, count)) {
       graph.dispose()
       this.#graphs.delete(key)
-      total -= bytes
     }
   }
 
   /** Bytes of activations allocated now. */
   get bytes(): number {
-    let total = 0
-    for (const { bytes } of this.#graphs.values()) total += bytes
-    return total
+    return this.#memory.bytes
   }
 
   dispose(): void {
-    for (const { graph } of this.#graphs.values()) graph.dispose()
-    this.#graphs.clear()
+    this.#drop(this.#graphs.size)
+    this.#memory.dispose()
   }
 }

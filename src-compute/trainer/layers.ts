@@ -2,6 +2,7 @@
  * The building blocks of a transformer with their reverse passes: linear maps with LoRA, RMS norm, rotary positions,
  * attention, SwiGLU. Activations are [width, n] with n = lanes × lane length tokens; see batch.ts for lanes.
  */
+import { AppError } from '../../src-shared/errors.ts'
 import type { Rope } from '../ggml/graph.ts'
 import type { Tensor } from '../ggml/tensor.ts'
 import {
@@ -240,7 +241,12 @@ export function embed(tape: Tape, matrix: Matrix, tokens: Tensor, parameter?: Pa
     trains: parameter !== undefined,
     backward: ([dy]) => {
       const gradient = graph.fused.getRowsBack(dy!, tokens, parameter!.value)
-      if (!gradient) throw new Error('this backend cannot train embeddings')
+      if (!gradient) {
+        throw new AppError(
+          'unsupported',
+          `The device ${graph.backend.device.name} cannot train embeddings. Train all weights on the CPU (--device CPU).`,
+        )
+      }
       graph.addInplace(parameter!.gradient, gradient)
       return []
     },

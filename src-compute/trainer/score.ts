@@ -42,18 +42,14 @@ export async function score(
     lora: () => undefined,
     frequencyFactors: weights.find('rope_freqs.weight'),
   }
-  const cache = new GraphCache(
-    backend,
-    {
-      spec,
-      trains: false,
-      recomputesLayers: false,
-      headName: weights.headName,
-      weights: (graph) =>
-        merged && parameters ? loraWeights(graph, weights, parameters, merged.config, undefined) : frozen,
-    },
-    0,
-  )
+  const cache = new GraphCache(backend, {
+    spec,
+    trains: false,
+    recomputesLayers: false,
+    headName: weights.headName,
+    weights: (graph) =>
+      merged && parameters ? loraWeights(graph, weights, parameters, merged.config, undefined) : frozen,
+  })
   try {
     const texts: ScoredText[] = []
     for (const [done, tokens] of input.texts.entries()) {

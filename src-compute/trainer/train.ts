@@ -255,12 +255,13 @@ function chooseGraphs(
       ...(trainee.dropout && { dropout: trainee.dropout }),
     }
     const largest = new BatchGraph(backend, { ...options, shape: shapes[0]! })
-    const activations = largest.graph.measure() + largest.inputBytes
+    const estimatedMemoryBytes = Math.round(used + largest.graph.measure() + largest.inputBytes)
     largest.dispose()
-    const estimatedMemoryBytes = Math.round(used + activations)
     smallest = Math.min(smallest, estimatedMemoryBytes)
     if (estimatedMemoryBytes > limit) continue
-    return { cache: new GraphCache(backend, options, activations), recompute, estimatedMemoryBytes }
+    const cache = new GraphCache(backend, options)
+    cache.get(shapes[0]!)
+    return { cache, recompute, estimatedMemoryBytes }
   }
   const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`
   throw new AppError(

@@ -87,7 +87,7 @@ const bench = z.strictObject({
   modelPath: path,
   weightType: z.exactOptional(z.string().min(1)), // refuse a model whose weights are of another type
   sequenceTokens: z.int().min(2, 'must be at least 2'),
-  lora,
+  lora: lora.nullable(), // null: all weights are trained
   supervisedShare: share,
   adapters: count,
   packedLanes: count,

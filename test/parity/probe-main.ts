@@ -26,7 +26,10 @@ async function step(input: ProbeInput): Promise<ProbeOutput> {
   // Sound: the trainee uses a model's backend and weights only.
   const model = { backend, weights } as LoadedModel
   const trainee = input.lora ? loraTrainee(model, input.lora, 1) : modelTrainee(model, 'F32')
-  await trainee.prepare(new AbortController().signal)
+  const { signal } = new AbortController()
+  const { transposedAs } = input
+  if (transposedAs) await weights.transpose(signal, () => transposedAs)
+  await trainee.prepare(signal)
   const parameters = new ParameterSet(backend, trainee.shapes, input.adapters.length)
   for (const [adapter, { path }] of input.adapters.entries()) {
     const job = { seed: adapter + 1, ...(path !== undefined && { initialAdapterPath: path }) }

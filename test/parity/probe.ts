@@ -6,6 +6,7 @@ import type { ComputeReady } from '../../src-core/compute/compute-client.ts'
 import { ComputeClient } from '../../src-core/compute/compute-client.ts'
 import { launchWithFork } from '../../src-core/compute/fork.ts'
 import { fileURLToPath } from 'node:url'
+import type { TensorType } from '../../src-shared/gguf/types.ts'
 import type { LoraConfig, OptimizerConfig, TrainSequence } from '../../src-shared/compute-protocol.ts'
 
 /** Tensors by the name a file gives them, values in file order. */
@@ -20,6 +21,8 @@ export type ProbeInput = {
   readonly recomputesLayers?: boolean
   /** ggml operations to do without, as on a backend that lacks them. */
   readonly withoutOperations?: readonly string[]
+  /** Keep the transposed copies of the frozen weights in this type. */
+  readonly transposedAs?: TensorType
   /** Take one optimiser step with these settings. */
   readonly optimizer?: OptimizerConfig
 }
