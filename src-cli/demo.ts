@@ -48,7 +48,7 @@ async function demonstrate(flags: DemoFlags, { run, say }: CommandTools): Promis
   await mkdir(dirname(adapterPath), { recursive: true })
 
   const continuation = async (adapters: readonly AdapterUse[]): Promise<string> => {
-    const sampling = { temperature: 0, topP: 1, maxTokens: 48, stop: ['\n'] }
+    const sampling = { temperature: 0, topP: 1, maxTokens: 160, stop: ['\n'] }
     const { completions } = await run({
       type: 'generate',
       modelPath,

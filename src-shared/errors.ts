@@ -44,7 +44,10 @@ export function toWireError(error: unknown): WireError {
       return { code: 'not_found', message: `${message}. Check the path.` }
     case 'ENOSPC':
     case 'EDQUOT':
-      return { code: 'disk_full', message: `${message}. Free some disk space and try again; nothing was replaced.` }
+      return {
+        code: 'disk_full',
+        message: `${message}. Free some disk space and try again; nothing was replaced.`,
+      }
     case 'EACCES':
     case 'EPERM':
     case 'EROFS':

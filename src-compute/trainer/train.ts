@@ -82,7 +82,7 @@ async function runTraining(
       trainee,
       parameters,
       settings,
-      shapesOf(plans),
+      shapesOf(plans, weights.spec.width),
     )
     owned.push(cache)
     const totalSteps = Math.max(...plans.map((plan) => plan.totalSteps))
@@ -155,13 +155,17 @@ class Run {
   }
 
   async step(step: number): Promise<void> {
-    const { plans, parameters, cache } = this.#on
+    const { model, plans, parameters, cache } = this.#on
     const started = performance.now()
     const lossSums = plans.map(() => 0)
     const counted = plans.map(() => 0)
     let tokens = 0
     for (let adapter = 0; adapter < plans.length; adapter++) parameters.zeroGradient(adapter)
-    for (const [index, { shape, lanes }] of microBatchesOfStep(plans, step).entries()) {
+    for (const [index, { shape, lanes }] of microBatchesOfStep(
+      plans,
+      step,
+      model.weights.spec.width,
+    ).entries()) {
       const data = fillBatch(lanes, shape)
       const losses = await cache.get(shape).run(data, [plans[0]!.job.seed, 'dropout', step, index])
       losses.forEach((loss, row) => void (lossSums[data.rowAdapters[row]!]! += loss))
