@@ -6,7 +6,7 @@ import { availableParallelism } from 'node:os'
 import koffi from 'koffi'
 import type { DeviceInfo } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
-import { declare, type Declarations, type Pointer } from './declarations.ts'
+import { declare, type Declarations, type DeviceProperties, type Pointer } from './declarations.ts'
 import type { NativeLibraries } from './library.ts'
 import { tensorBytes, tensorTypes, type TensorType } from '../../src-shared/gguf/types.ts'
 import type { MappedFile } from './mapped-file.ts'
@@ -142,6 +142,10 @@ export class Backend {
    * The file must stay mapped until the allocation is disposed of.
    */
   wrap(file: MappedFile, largestTensor: number): Allocation | undefined {
+    // Asked first: devices without this capability have no function for it, and calling none crashes.
+    const properties: DeviceProperties = {}
+    this.native.deviceProperties(this.#device, properties)
+    if (!properties.caps?.buffer_from_host_ptr) return undefined
     const buffer = this.native.bufferFromHost(this.#device, file.address, file.bytes, largestTensor)
     return buffer ? this.#own(buffer, file.bytes) : undefined
   }

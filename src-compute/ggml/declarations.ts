@@ -13,6 +13,24 @@ export type NativeValue = number | bigint | string | boolean | null | ArrayBuffe
 const pointer = 'void *'
 const tensorOf = (count: number): string => Array(count).fill(pointer).join(', ')
 
+koffi.struct('ggml_backend_dev_caps', {
+  async: 'bool',
+  host_buffer: 'bool',
+  buffer_from_host_ptr: 'bool',
+  events: 'bool',
+  mmap_support: 'bool',
+})
+koffi.struct('ggml_backend_dev_props', {
+  name: 'const char *',
+  description: 'const char *',
+  memory_free: 'size_t',
+  memory_total: 'size_t',
+  type: 'int',
+  device_id: 'const char *',
+  caps: 'ggml_backend_dev_caps',
+})
+export type DeviceProperties = { readonly caps?: { readonly buffer_from_host_ptr: boolean } }
+
 koffi.struct('ggml_init_params', { mem_size: 'size_t', mem_buffer: pointer, no_alloc: 'bool' })
 
 export type Declarations = ReturnType<typeof declare>
@@ -36,8 +54,6 @@ export function declare(libraries: NativeLibraries) {
     newTensor: base<Pointer>(
       'void *ggml_new_tensor_4d(void *ctx, int type, int64_t, int64_t, int64_t, int64_t)',
     ),
-    setParam: base<void>('void ggml_set_param(void *tensor)'),
-    setInput: base<void>('void ggml_set_input(void *tensor)'),
     setOutput: base<void>('void ggml_set_output(void *tensor)'),
     nbytes: base<number>('size_t ggml_nbytes(const void *tensor)'),
     operationName: base<string>('const char *ggml_op_desc(const void *tensor)'),
@@ -52,19 +68,16 @@ export function declare(libraries: NativeLibraries) {
     // allocation
     newAllocator: base<Pointer>('void *ggml_gallocr_new(void *bufferType)'),
     freeAllocator: base<void>('void ggml_gallocr_free(void *allocator)'),
-    reserve: base<boolean>('bool ggml_gallocr_reserve(void *allocator, void *graph)'),
     measure: base<void>(
       'void ggml_gallocr_reserve_n_size(void *allocator, void *graph, const int *, const int *, _Out_ size_t *sizes)',
     ),
     allocateGraph: base<boolean>('bool ggml_gallocr_alloc_graph(void *allocator, void *graph)'),
     allocatedBytes: base<number>('size_t ggml_gallocr_get_buffer_size(void *allocator, int buffer)'),
-    allocateContext: base<Pointer | null>('void *ggml_backend_alloc_ctx_tensors(void *ctx, void *backend)'),
 
     // buffers
     allocateBuffer: base<Pointer | null>('void *ggml_backend_alloc_buffer(void *backend, size_t size)'),
     freeBuffer: base<void>('void ggml_backend_buffer_free(void *buffer)'),
     bufferBase: base<Pointer>('void *ggml_backend_buffer_get_base(void *buffer)'),
-    bufferSize: base<number>('size_t ggml_backend_buffer_get_size(void *buffer)'),
     bufferAlignment: base<number>('size_t ggml_backend_get_alignment(void *backend)'),
     clearBuffer: base<void>('void ggml_backend_buffer_clear(void *buffer, uint8_t value)'),
     placeTensor: base<number>('int ggml_backend_tensor_alloc(void *buffer, void *tensor, void *address)'),
@@ -91,6 +104,9 @@ export function declare(libraries: NativeLibraries) {
     deviceMemory: base<void>(
       'void ggml_backend_dev_memory(void *device, _Out_ size_t *free, _Out_ size_t *total)',
     ),
+    deviceProperties: base<void>(
+      'void ggml_backend_dev_get_props(void *device, _Out_ ggml_backend_dev_props *properties)',
+    ),
     deviceRegistry: base<Pointer>('void *ggml_backend_dev_backend_reg(void *device)'),
     registryFunction: base<Pointer | null>(
       'void *ggml_backend_reg_get_proc_address(void *registry, const char *name)',
@@ -113,7 +129,6 @@ export function declare(libraries: NativeLibraries) {
     sqr: operation('sqr', 1),
     sqrt: operation('sqrt', 1),
     log: operation('log', 1),
-    sum: operation('sum', 1),
     sumRows: operation('sum_rows', 1),
     scale: operation('scale', 1, 'float'),
     scaleBias: operation('scale_bias', 1, 'float', 'float'),
@@ -136,7 +151,6 @@ export function declare(libraries: NativeLibraries) {
     setRows: operation('set_rows', 3),
     concat: operation('concat', 2, 'int'),
     copy: operation('cpy', 2),
-    cast: operation('cast', 1, 'int'),
     cont: operation('cont', 1),
     transpose: operation('transpose', 1),
     permute: operation('permute', 1, 'int', 'int', 'int', 'int'),

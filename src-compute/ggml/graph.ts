@@ -3,7 +3,6 @@
  * named after a ggml operation adds exactly that operation; shapes are given in ggml order ([n0, n1, n2, n3]).
  */
 import { AppError } from '../../src-shared/errors.ts'
-import { tensorTypes, type TensorType } from '../../src-shared/gguf/types.ts'
 import type { Backend } from './backend.ts'
 import type { NativeValue, Pointer } from './declarations.ts'
 import { flagAsParameter, Tensor, type Shape } from './tensor.ts'
@@ -83,7 +82,6 @@ export class Graph {
   sqr = (a: Tensor): Tensor => this.execute(this.#node(this.backend.native.sqr, [a]))
   sqrt = (a: Tensor): Tensor => this.execute(this.#node(this.backend.native.sqrt, [a]))
   log = (a: Tensor): Tensor => this.execute(this.#node(this.backend.native.log, [a]))
-  sum = (a: Tensor): Tensor => this.execute(this.#node(this.backend.native.sum, [a]))
   sumRows = (a: Tensor): Tensor => this.execute(this.#node(this.backend.native.sumRows, [a]))
   scale = (a: Tensor, factor: number): Tensor =>
     this.execute(this.#node(this.backend.native.scale, [a], factor))
@@ -114,8 +112,6 @@ export class Graph {
   mulInplace = (a: Tensor, b: Tensor): Tensor =>
     this.execute(this.#node(this.backend.native.mulInplace, [a, b]))
   copy = (from: Tensor, to: Tensor): Tensor => this.execute(this.#node(this.backend.native.copy, [from, to]))
-  cast = (a: Tensor, type: TensorType): Tensor =>
-    this.execute(this.#node(this.backend.native.cast, [a], tensorTypes[type].id))
   cont = (a: Tensor): Tensor => this.execute(this.#node(this.backend.native.cont, [a]))
   transpose = (a: Tensor): Tensor => this.#node(this.backend.native.transpose, [a])
   permute = (a: Tensor, ...axes: Shape): Tensor => this.#node(this.backend.native.permute, [a], ...axes)

@@ -6,7 +6,7 @@ import type { OptimizerConfig } from '../../src-shared/compute-protocol.ts'
 import { layOut, type Allocation, type Backend } from '../ggml/backend.ts'
 import { Graph } from '../ggml/graph.ts'
 import type { Tensor } from '../ggml/tensor.ts'
-import type { ParameterSet } from './parameters.ts'
+import { rowsPerGroup, type ParameterSet } from './parameters.ts'
 
 type PerAdapter = { readonly norm: Graph; readonly rowNorms: Tensor; readonly update: Graph }
 
@@ -25,7 +25,7 @@ export class AdamW {
         { type: 'F32', shape: [1] },
         { type: 'F32', shape: [7] },
         { type: 'F32', shape: [7] },
-        { type: 'F32', shape: [1, 1, rows] },
+        { type: 'F32', shape: [1, 1, rowsPerGroup, rows / rowsPerGroup] },
       ],
       backend.alignment,
     )
@@ -44,7 +44,7 @@ export class AdamW {
     const gradient = parameters.gradientBlock(adapter)
     const [columns, rows] = gradient.shape
     const norm = new Graph(this.#backend, 8)
-    const dots = norm.reshape(gradient, columns, 1, rows) // each row times itself: no squared copy of all gradients
+    const dots = norm.reshape(gradient, columns, 1, rowsPerGroup, rows / rowsPerGroup) // each row times itself: no squared copy of all gradients
     norm.copy(norm.mulMat(dots, dots), rowNorms)
     norm.allocate()
     const update = new Graph(this.#backend, 16)
@@ -60,7 +60,7 @@ export class AdamW {
   async gradientNorm(adapter: number): Promise<number> {
     const { norm, rowNorms } = this.#adapters[adapter]!
     await norm.compute()
-    const squares = this.#backend.read(rowNorms, new Float32Array(rowNorms.shape[2]))
+    const squares = this.#backend.read(rowNorms, new Float32Array(rowNorms.elements))
     return Math.sqrt(squares.reduce((sum, square) => sum + square, 0))
   }
 

@@ -12,6 +12,10 @@ import type { ModelSpec } from '../../src-shared/gguf/model-spec.ts'
 import { Tape } from './tape.ts'
 import { transformer, type WeightSource } from './transformer.ts'
 
+/** Generous: with every operation composed, recomputed layers, several adapters and dropout a layer takes about 500. */
+const nodesPerLayer = 1000
+const nodesPerChunk = 200 // a slice of a large vocabulary is a product and an addition each
+
 export type BatchGraphOptions = {
   readonly shape: BatchShape
   readonly spec: ModelSpec
@@ -77,7 +81,7 @@ export class BatchGraph {
     this.shape = shape
     this.inputBytes = layout.bytes
     const chunks = Math.ceil(shape.supervised / chunkRows(spec.vocabularySize))
-    this.graph = new Graph(backend, spec.layers * 400 + chunks * 80 + 400)
+    this.graph = new Graph(backend, spec.layers * nodesPerLayer + chunks * nodesPerChunk + nodesPerLayer)
     const loss: LossRows = { rows, labels, weights, losses, hiddenGradient, trains }
     this.#build(options, loss)
   }
@@ -99,9 +103,9 @@ export class BatchGraph {
 
   /**
    * Copies a batch in and runs the graph. Returns the losses of the supervised rows in nats.
-   * @param dropoutSeed determines the dropout masks, where there is dropout
+   * @param seeds one per adapter, and the step: they determine the dropout masks, where there is dropout
    */
-  async run(data: BatchData, dropoutSeed: readonly (string | number)[] = []): Promise<Float32Array> {
+  async run(data: BatchData, seeds: readonly number[] = [], step = 0): Promise<Float32Array> {
     const { shape } = this
     const perChunk = chunkRows(this.#vocabularySize)
     const labels = data.labels.map((token, row) => (row % perChunk) * this.#vocabularySize + token)
@@ -115,7 +119,7 @@ export class BatchGraph {
     this.#backend.write(this.#inputs.rows, data.rows)
     this.#backend.write(this.#inputs.labels, labels)
     this.#backend.write(this.#inputs.weights, data.weights)
-    this.#dropout?.draw(...dropoutSeed)
+    this.#dropout?.draw(data, seeds, step)
     await this.graph.compute()
     return this.#backend
       .read(this.#inputs.losses, new Float32Array(shape.supervised))

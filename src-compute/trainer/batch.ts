@@ -14,7 +14,10 @@ export type BatchShape = {
 }
 
 /** A sequence with the original's padding: the last `padding` tokens are targets but never attended to. */
-export type PackedSequence = TrainSequence & { readonly padding: number }
+export type PackedSequence = TrainSequence & {
+  readonly padding: number
+  readonly number: number // among its job's sequences
+}
 
 /** Where the sequences of one adapter go: per lane the sequences in order. */
 export type Lanes = readonly (readonly PackedSequence[])[]
@@ -28,6 +31,13 @@ export type BatchData = {
   readonly weights: Float32Array // [supervised]
   readonly rowAdapters: Int32Array // [supervised] whose loss it is
   readonly counted: readonly number[] // per adapter, tokens in its loss
+  /** Which columns hold which sequence. */
+  readonly pieces: readonly {
+    readonly adapter: number
+    readonly number: number
+    readonly start: number
+    readonly length: number
+  }[]
 }
 
 /** The number of tokens the loss counts in a sequence. */
@@ -83,6 +93,7 @@ export function fillBatch(lanes: readonly Lanes[], shape: BatchShape): BatchData
   const rows: number[] = []
   const labels: number[] = []
   const rowAdapters: number[] = []
+  const pieces: BatchData['pieces'][number][] = []
   const taken = new Uint8Array(n)
   for (let adapter = 0; adapter < adapters; adapter++) {
     for (let laneOfAdapter = 0; laneOfAdapter < lanesPerAdapter; laneOfAdapter++) {
@@ -90,6 +101,7 @@ export function fillBatch(lanes: readonly Lanes[], shape: BatchShape): BatchData
       let start = 0
       for (const sequence of lanes[adapter]?.[laneOfAdapter] ?? []) {
         const length = places(sequence)
+        pieces.push({ adapter, number: sequence.number, start: lane * laneLength + start, length })
         const seen = sequence.tokens.length - sequence.padding // keys from here on are padding
         for (let i = 0; i < length; i++) {
           const place = lane * laneLength + start + i
@@ -128,5 +140,6 @@ export function fillBatch(lanes: readonly Lanes[], shape: BatchShape): BatchData
     weights: Float32Array.from({ length: shape.supervised }, (_, row) => (row < supervised ? 1 : 0)),
     rowAdapters: Int32Array.from(rowAdapters),
     counted,
+    pieces,
   }
 }

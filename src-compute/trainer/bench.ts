@@ -47,7 +47,7 @@ export async function bench(
   if (input.lora === null && input.adapters !== 1) {
     throw new AppError('invalid_input', 'All weights can be trained in one copy only. Leave out --adapters.')
   }
-  const trainee = input.lora ? loraTrainee(model, input.lora, 1) : modelTrainee(model, 'F32')
+  const trainee = input.lora ? loraTrainee(model, input.lora) : modelTrainee(model, 'F32')
   await trainee.prepare(signal)
   const together = await StepBench.create(model, trainee, input, input.adapters)
   const alone = input.adapters > 1 ? await StepBench.create(model, trainee, input, 1) : undefined
@@ -177,11 +177,12 @@ function randomSequence(
   ...seed: number[]
 ): PackedSequence {
   const draw = uniformFloat('bench', ...seed)
-  const firstSupervised = Math.round((length - 1) * (1 - supervisedShare)) + 1
+  const firstSupervised = Math.min(length - 1, Math.round((length - 1) * (1 - supervisedShare)) + 1) // at least one token is supervised
   return {
     tokens: Int32Array.from({ length }, () => Math.floor(draw() * vocabularySize)),
     lossMask: Uint8Array.from({ length }, (_, index) => (index >= firstSupervised ? 1 : 0)),
     padding: 0,
+    number: 0,
   }
 }
 

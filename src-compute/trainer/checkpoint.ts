@@ -50,12 +50,13 @@ export function saveCheckpoint(
     ],
     tensors: histories.flatMap((_, adapter) =>
       kinds.map((kind) => {
-        const data = parameters.read(kind, adapter)
+        // Read when it is written, so that one block at a time is in this process's memory.
+        const data = (): Uint8Array[] => [new Uint8Array(parameters.read(kind, adapter).buffer)]
         return {
           name: `${kind}.${adapter}`,
           type: 'F32' as const,
-          shape: [data.length],
-          data: new Uint8Array(data.buffer),
+          shape: [parameters.blockLength],
+          data,
         }
       }),
     ),

@@ -17,7 +17,7 @@ export type LossRows = {
 }
 
 const chunkBytes = 32 << 20 // the logits of one chunk
-const smallestProbability = 1e-37 // a loss is reported as at most 85 nats; its gradient is exact
+const smallestProbability = 1e-37 // added, so that a loss is reported as at most 85 nats; its gradient is exact
 
 /** Rows per chunk for a vocabulary of this size. */
 export function chunkRows(vocabularySize: number): number {
@@ -68,7 +68,7 @@ function chunk(
   const p = graph.softMaxInplace(head.forward(graph, x)) // [vocabulary, count]
   const flat = graph.reshape(p, 1, vocabulary * count)
   const labelP = graph.getRows(flat, labels) // [1, count]
-  const losses = graph.scale(graph.log(graph.clamp(labelP, smallestProbability, 1)), -1)
+  const losses = graph.scale(graph.log(graph.scaleBias(labelP, 1, smallestProbability)), -1)
   graph.copy(losses, graph.view(loss.losses, [1, count], start * 4))
   if (!needsGradient) return
   // dL/dlogits = p − onehot(label)

@@ -27,6 +27,8 @@ export type FlatRange = {
 }
 
 const rowLength = 256 // floats; every range the optimiser touches is a whole number of rows
+/** A block is a whole number of these many rows: devices limit how many products may lie side by side in a dimension. */
+export const rowsPerGroup = 64
 const startAlignment = 64 // floats = 256 bytes, the strictest alignment among ggml's devices
 
 export class ParameterSet {
@@ -146,11 +148,6 @@ export class ParameterSet {
   }
 }
 
-/** Memory in bytes that `adapters` copies of these parameters take, with gradients and moments. */
-export function parameterBytes(shapes: readonly ParameterShape[], adapters: number): number {
-  return layOutParameters(shapes).blockLength * 4 * adapters * 4
-}
-
 function layOutParameters(shapes: readonly ParameterShape[]): {
   parameters: (ParameterShape & { offset: number })[]
   ranges: { decays: boolean; start: number; length: number }[]
@@ -168,7 +165,7 @@ function layOutParameters(shapes: readonly ParameterShape[]): {
     end = alignUp(end, rowLength)
     if (end > start) ranges.push({ decays, start, length: end - start })
   }
-  return { parameters, ranges, blockLength: end }
+  return { parameters, ranges, blockLength: alignUp(end, rowLength * rowsPerGroup) }
 }
 
 function alignUp(value: number, step: number): number {

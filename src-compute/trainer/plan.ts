@@ -18,9 +18,14 @@ import {
 export type JobPlan = {
   readonly job: TrainJob
   readonly sequences: readonly PackedSequence[]
+  /** The order in which an epoch (from 0) takes the sequences, as the job's seed gives it. */
+  readonly orderOf: (epoch: number) => Int32Array
   readonly stepsPerEpoch: number
   readonly totalSteps: number
 }
+
+/** What the choice of lanes depends on. */
+type Sizes = { readonly width: number; readonly heads: number }
 
 export type MicroBatch = { readonly shape: BatchShape; readonly lanes: readonly Lanes[] } // lanes per adapter
 
@@ -36,16 +41,22 @@ export function planJobs(
 ): JobPlan[] {
   if (jobs.length === 0)
     throw new AppError('invalid_input', 'There is nothing to train: give at least one job.')
-  return jobs.map((job) => {
+  return jobs.map((job): JobPlan => {
     const { epochs, batchSize } = checkOptimizer(job.optimizer)
     if (job.sequences.length === 0)
       throw new AppError(
         'invalid_input',
         'There is no text to train on. Give a text with at least two tokens.',
       )
-    const sequences = job.sequences.map((sequence) => prepare(sequence, limits))
+    const sequences = job.sequences.map((sequence, number) => ({ ...prepare(sequence, limits), number }))
     const stepsPerEpoch = Math.ceil(sequences.length / batchSize)
-    return { job, sequences, stepsPerEpoch, totalSteps: stepsPerEpoch * epochs }
+    let latest: { epoch: number; order: Int32Array } | undefined
+    const orderOf = (epoch: number): Int32Array => {
+      if (latest?.epoch !== epoch)
+        latest = { epoch, order: shuffledIndices(sequences.length, job.seed, 'order', epoch) }
+      return latest.order
+    }
+    return { job, sequences, orderOf, stepsPerEpoch, totalSteps: stepsPerEpoch * epochs }
   })
 }
 
@@ -83,7 +94,7 @@ function prepare(
     readonly padTo?: number
     readonly endToken?: number
   },
-): PackedSequence {
+): Omit<PackedSequence, 'number'> {
   const { tokens, lossMask } = sequence
   if (tokens.length < 2 || countedTokens(sequence) === 0) {
     throw new AppError(
@@ -110,6 +121,11 @@ function prepare(
       'unsupported',
       'This model has no end token to pad with, which seal-faithful training needs.',
     )
+  if (padTo > contextSize)
+    throw new AppError(
+      'invalid_input',
+      `The sequences cannot be padded to ${padTo} tokens: the model's context is ${contextSize}.`,
+    )
   if (tokens.length > padTo)
     throw new AppError(
       'invalid_input',
@@ -125,24 +141,29 @@ function prepare(
 }
 
 /** The sequences of step `step` (1-based) of a job, in the order its seed gives each epoch. */
-export function sequencesOfStep({ job, sequences, stepsPerEpoch }: JobPlan, step: number): PackedSequence[] {
+export function sequencesOfStep(
+  { job, sequences, orderOf, stepsPerEpoch }: JobPlan,
+  step: number,
+): PackedSequence[] {
   const epoch = Math.floor((step - 1) / stepsPerEpoch)
   const start = ((step - 1) % stepsPerEpoch) * job.optimizer.batchSize
-  const order = shuffledIndices(sequences.length, job.seed, 'order', epoch)
-  return Array.from(order.subarray(start, start + job.optimizer.batchSize), (index) => sequences[index]!)
+  return Array.from(
+    orderOf(epoch).subarray(start, start + job.optimizer.batchSize),
+    (index) => sequences[index]!,
+  )
 }
 
 /** Splits what the adapters train on in one step into micro-batches that share a graph. Finished adapters have none. */
 export function microBatchesOf(
   perAdapter: readonly (readonly PackedSequence[])[],
   maximumTokens: number,
-  modelWidth: number,
+  spec: Sizes,
 ): MicroBatch[] {
   const groups = perAdapter.map((sequences) => splitByTokens(sequences, maximumTokens))
   const count = Math.max(...groups.map((each) => each.length))
   return Array.from({ length: count }, (_, index) => {
     const members = groups.map((each) => each[index] ?? [])
-    const { laneLength, lanes } = bestLanes(members, modelWidth)
+    const { laneLength, lanes } = bestLanes(members, spec)
     const lanesPerAdapter = Math.max(...lanes.map((each) => each.length))
     const n = perAdapter.length * lanesPerAdapter * laneLength
     const supervised = members.flat().reduce((sum, sequence) => sum + countedTokens(sequence), 0)
@@ -168,14 +189,14 @@ const laneLengths = [1, 1.25, 1.5, 2, 3, 4]
  */
 function bestLanes(
   members: readonly (readonly PackedSequence[])[],
-  modelWidth: number,
+  spec: Sizes,
 ): { laneLength: number; lanes: Lanes[] } {
   const longest = Math.max(...members.flat().map(places))
   const packings = laneLengths.map((multiple) => {
     const laneLength = roundUpSize(longest * multiple)
     const lanes = members.map((sequences) => packLanes(sequences, laneLength))
     const tokens = Math.max(...lanes.map((each) => each.length)) * laneLength
-    return { laneLength, lanes, work: tokens * (1 + laneLength / (5 * modelWidth)) }
+    return { laneLength, lanes, work: tokens * (1 + laneLength / (5 * spec.width)) }
   })
   return packings.reduce((best, each) => (each.work < best.work ? each : best))
 }
@@ -195,26 +216,22 @@ function splitByTokens(sequences: readonly PackedSequence[], maximumTokens: numb
 }
 
 /** Every batch shape of a whole run, the one that needs the most memory first. */
-export function shapesOf(plans: readonly JobPlan[], modelWidth: number): BatchShape[] {
+export function shapesOf(plans: readonly JobPlan[], spec: Sizes): BatchShape[] {
   const shapes = new Map<string, BatchShape>()
   const steps = Math.max(...plans.map((plan) => plan.totalSteps))
   for (let step = 1; step <= steps; step++) {
-    for (const { shape } of microBatchesOfStep(plans, step, modelWidth))
-      shapes.set(JSON.stringify(shape), shape)
+    for (const { shape } of microBatchesOfStep(plans, step, spec)) shapes.set(JSON.stringify(shape), shape)
   }
-  // Activations per token and layer: about 24 · width, and a row of attention per head, which is about 64 wide.
+  // Activations per token and layer: about 24 · width, and two rows of attention per head.
   const memory = ({ adapters, lanesPerAdapter, laneLength, supervised }: BatchShape): number =>
-    adapters * lanesPerAdapter * laneLength * (24 + laneLength / 64) + supervised / 64
+    adapters * lanesPerAdapter * laneLength * (24 * spec.width + 2 * spec.heads * laneLength) +
+    supervised * spec.width
   return [...shapes.values()].sort((a, b) => memory(b) - memory(a))
 }
 
 /** The micro-batches of one step of all jobs together. */
-export function microBatchesOfStep(
-  plans: readonly JobPlan[],
-  step: number,
-  modelWidth: number,
-): MicroBatch[] {
+export function microBatchesOfStep(plans: readonly JobPlan[], step: number, spec: Sizes): MicroBatch[] {
   const perAdapter = plans.map((plan) => (step <= plan.totalSteps ? sequencesOfStep(plan, step) : []))
   const maximumTokens = Math.min(...plans.map(({ job }) => job.optimizer.maxTokensPerMicroBatch))
-  return microBatchesOf(perAdapter, maximumTokens, modelWidth)
+  return microBatchesOf(perAdapter, maximumTokens, spec)
 }

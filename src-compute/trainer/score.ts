@@ -58,6 +58,12 @@ export async function score(
       control.progress({ done: done + 1, total: input.texts.length })
     }
     const logProbs = texts.flatMap((text) => Array.from(text.logProbs))
+    if (!logProbs.every(Number.isFinite)) {
+      throw new AppError(
+        'not_finite',
+        'The model gives log-probabilities that are not finite numbers. The file, or an adapter on it, is damaged.',
+      )
+    }
     if (logProbs.length === 0)
       throw new AppError('invalid_input', 'There is nothing to score: give a text of at least two tokens.')
     return {
@@ -89,6 +95,7 @@ async function scoreText(
       tokens: tokens.subarray(start, end + 1),
       lossMask: new Uint8Array(end + 1 - start).fill(1),
       padding: 0,
+      number: 0,
     }
     const laneLength = roundUpSize(end - start)
     const shape: BatchShape = { adapters: 1, lanesPerAdapter: 1, laneLength, supervised: laneLength }

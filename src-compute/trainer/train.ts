@@ -5,7 +5,7 @@
  * resumed bit for bit.
  */
 import { accessSync, constants, statSync } from 'node:fs'
-import { dirname } from 'node:path'
+import { dirname, resolve } from 'node:path'
 import type {
   PretrainInput,
   TrainInput,
@@ -37,8 +37,7 @@ export async function train(
   input: TrainInput,
   control: TrainControl,
 ): Promise<TrainOutput> {
-  const dropoutSeed = input.jobs[0]?.seed ?? 0
-  return await runTraining(model, loraTrainee(model, input.lora, dropoutSeed), input, control)
+  return await runTraining(model, loraTrainee(model, input.lora), input, control)
 }
 
 /** Trains all weights of a model. Throws as `train` does, and `unsupported`. */
@@ -61,7 +60,7 @@ async function runTraining(
   const started = performance.now()
   const { backend, weights } = model
   const { checkpoint } = settings
-  settings.jobs.forEach(({ adapterPath }) => checkWritable(adapterPath))
+  checkOutputs(settings)
   const endToken = findNumber(weights.file.metadata, 'tokenizer.ggml.eos_token_id')
   const plans = planJobs(settings.jobs, {
     contextSize: weights.spec.contextSize,
@@ -73,7 +72,7 @@ async function runTraining(
   await trainee.prepare(control.signal)
 
   const parameters = new ParameterSet(backend, trainee.shapes, plans.length)
-  const owned: { dispose(): void }[] = [parameters]
+  const owned: { dispose(): void }[] = [trainee, parameters]
   try {
     const optimizer = new AdamW(backend, parameters)
     owned.push(optimizer)
@@ -82,7 +81,7 @@ async function runTraining(
       trainee,
       parameters,
       settings,
-      shapesOf(plans, weights.spec.width),
+      shapesOf(plans, weights.spec),
     )
     owned.push(cache)
     const totalSteps = Math.max(...plans.map((plan) => plan.totalSteps))
@@ -100,17 +99,17 @@ async function runTraining(
       if (checkpoint)
         saveCheckpoint(checkpoint.path, { identity, step, histories: run.histories, parameters })
     }
+    run.measureMemory()
     const first = (resumed?.step ?? 0) + 1
     for (let step = first; step <= totalSteps; step++) {
-      try {
-        control.signal.throwIfAborted()
-        await run.step(step)
-      } catch (error) {
-        if (step > first) save(step - 1) // the parameters are still those of the last completed step
-        throw error
-      }
-      if (checkpoint && (step % checkpoint.everySteps === 0 || step === totalSteps)) save(step)
+      if (control.signal.aborted && step > first) save(step - 1)
+      control.signal.throwIfAborted()
+      const gradients = await run.accumulateGradients(step)
+      // Only now is it known that the last step's weights are good: they gave a finite loss and gradient.
+      if (step > first && checkpoint && (step - 1) % checkpoint.everySteps === 0) save(step - 1)
+      await run.update(step, gradients)
     }
+    save(totalSteps)
     const adapters = plans.map((plan, adapter) => {
       const { losses, gradientNorms } = run.histories[adapter]!
       const { job, totalSteps: steps } = plan
@@ -143,10 +142,19 @@ type RunParts = {
   readonly control: TrainControl
 }
 
+/** One adapter's step before its update: mean loss in nats, norm of the mean's gradient, tokens in the loss. */
+type StepGradients = {
+  readonly adapter: number
+  readonly loss: number
+  readonly gradientNorm: number
+  readonly counted: number
+}
+
 /** One run's state between steps. */
 class Run {
   readonly histories: History[]
   peakMemoryBytes = 0
+  #tokensPerSecond = 0
   readonly #on: RunParts
 
   constructor(on: RunParts) {
@@ -154,83 +162,68 @@ class Run {
     this.histories = on.plans.map(() => ({ losses: [], gradientNorms: [] }))
   }
 
-  async step(step: number): Promise<void> {
-    const { model, plans, parameters, cache } = this.#on
+  /** Forward and reverse pass of one step. Throws `not_finite` before anything is updated. */
+  async accumulateGradients(step: number): Promise<StepGradients[]> {
+    const { model, plans, parameters, cache, optimizer } = this.#on
     const started = performance.now()
+    const seeds = plans.map(({ job }) => job.seed)
     const lossSums = plans.map(() => 0)
     const counted = plans.map(() => 0)
     let tokens = 0
     for (let adapter = 0; adapter < plans.length; adapter++) parameters.zeroGradient(adapter)
-    for (const [index, { shape, lanes }] of microBatchesOfStep(
-      plans,
-      step,
-      model.weights.spec.width,
-    ).entries()) {
+    for (const { shape, lanes } of microBatchesOfStep(plans, step, model.weights.spec)) {
       const data = fillBatch(lanes, shape)
-      const losses = await cache.get(shape).run(data, [plans[0]!.job.seed, 'dropout', step, index])
+      const losses = await cache.get(shape).run(data, seeds, step)
       losses.forEach((loss, row) => void (lossSums[data.rowAdapters[row]!]! += loss))
       data.counted.forEach((count, adapter) => void (counted[adapter]! += count))
       tokens += lanes.flat(2).reduce((sum, sequence) => sum + sequence.tokens.length, 0)
-      this.#measureMemory()
+      this.measureMemory()
     }
-    for (const [adapter, plan] of plans.entries()) {
-      if (step <= plan.totalSteps)
-        await this.#update(
-          adapter,
-          plan,
-          step,
-          lossSums[adapter]!,
-          counted[adapter]!,
-          (tokens * 1000) / (performance.now() - started),
+    const gradients: StepGradients[] = []
+    for (const [adapter, { totalSteps }] of plans.entries()) {
+      if (step > totalSteps) continue
+      const loss = lossSums[adapter]! / counted[adapter]!
+      const gradientNorm = (await optimizer.gradientNorm(adapter)) / counted[adapter]!
+      if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+        const what = Number.isFinite(loss) ? 'gradient' : 'loss'
+        throw new AppError(
+          'not_finite',
+          `The ${what} of step ${step} is not a finite number. Lower the learning rate or clip the gradient (maxGradientNorm).`,
+          { step, job: adapter },
         )
+      }
+      gradients.push({ adapter, loss, gradientNorm, counted: counted[adapter]! })
+    }
+    this.#tokensPerSecond = (tokens * 1000) / (performance.now() - started)
+    return gradients
+  }
+
+  /** Updates every adapter that still trains, and reports it. */
+  async update(step: number, gradients: readonly StepGradients[]): Promise<void> {
+    const { plans, optimizer, control } = this.#on
+    for (const { adapter, loss, gradientNorm, counted } of gradients) {
+      const { job, totalSteps } = plans[adapter]!
+      const learningRate = learningRateAt(job.optimizer, step, totalSteps)
+      const factor = clippingFactor(gradientNorm, job.optimizer.maxGradientNorm) / counted
+      await optimizer.update(adapter, job.optimizer, step, learningRate, factor)
+      this.histories[adapter]!.losses.push(loss)
+      this.histories[adapter]!.gradientNorms.push(gradientNorm)
+      control.progress({
+        type: 'step',
+        job: adapter,
+        step,
+        totalSteps,
+        loss,
+        gradientNorm,
+        learningRate,
+        tokensPerSecond: this.#tokensPerSecond,
+        memoryBytes: this.measureMemory(),
+      })
     }
   }
 
-  async #update(
-    adapter: number,
-    plan: JobPlan,
-    step: number,
-    lossSum: number,
-    counted: number,
-    tokensPerSecond: number,
-  ): Promise<void> {
-    const { optimizer, control } = this.#on
-    const config = plan.job.optimizer
-    const loss = lossSum / counted
-    const gradientNorm = (await optimizer.gradientNorm(adapter)) / counted
-    if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
-      const what = Number.isFinite(loss) ? 'gradient' : 'loss'
-      throw new AppError(
-        'not_finite',
-        `The ${what} of step ${step} is not a finite number. Lower the learning rate or clip the gradient (maxGradientNorm).`,
-        { step, job: adapter },
-      )
-    }
-    const learningRate = learningRateAt(config, step, plan.totalSteps)
-    await optimizer.update(
-      adapter,
-      config,
-      step,
-      learningRate,
-      clippingFactor(gradientNorm, config.maxGradientNorm) / counted,
-    )
-    const history = this.histories[adapter]!
-    history.losses.push(loss)
-    history.gradientNorms.push(gradientNorm)
-    control.progress({
-      type: 'step',
-      job: adapter,
-      step,
-      totalSteps: plan.totalSteps,
-      loss,
-      gradientNorm,
-      learningRate,
-      tokensPerSecond,
-      memoryBytes: this.#measureMemory(),
-    })
-  }
-
-  #measureMemory(): number {
+  /** Memory in use now, in bytes; the most seen so far is the run's peak. */
+  measureMemory(): number {
     const bytes = memoryInUse(this.#on.model.backend, this.#on.cache.bytes)
     this.peakMemoryBytes = Math.max(this.peakMemoryBytes, bytes)
     return bytes
@@ -264,7 +257,12 @@ function chooseGraphs(
     smallest = Math.min(smallest, estimatedMemoryBytes)
     if (estimatedMemoryBytes > limit) continue
     const cache = new GraphCache(backend, options)
-    cache.get(shapes[0]!)
+    try {
+      cache.get(shapes[0]!)
+    } catch (error) {
+      cache.dispose()
+      throw error
+    }
     return { cache, recompute, estimatedMemoryBytes }
   }
   const megabytes = (bytes: number): string => `${Math.ceil(bytes / 1e6)} MB`
@@ -275,12 +273,28 @@ function chooseGraphs(
   )
 }
 
-/** Finds out now, not after hours of training, that the result could not be written. */
-function checkWritable(path: string): void {
-  const folder = dirname(path)
-  accessSync(folder, constants.W_OK)
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory())
-    throw new AppError('invalid_input', `${path} is a folder. Give the file the adapter is to be written to.`)
+/** Finds out now, not after hours of training, that a result could not be written or would replace an input. */
+function checkOutputs({ modelPath, jobs, checkpoint }: Settings): void {
+  const taken = new Map([[resolve(modelPath), 'the model']])
+  const outputs = jobs.map(({ adapterPath }) => ({ path: adapterPath, what: 'another result' }))
+  if (checkpoint) outputs.push({ path: checkpoint.path, what: 'the checkpoint' })
+  for (const { path, what } of outputs) {
+    accessSync(dirname(resolve(path)), constants.W_OK)
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+      throw new AppError(
+        'invalid_input',
+        `${path} is a folder. Give the file the result is to be written to.`,
+      )
+    }
+    const holder = taken.get(resolve(path))
+    if (holder)
+      throw new AppError(
+        'invalid_input',
+        `${path} is ${holder}, which would be overwritten. Choose another file.`,
+        { path },
+      )
+    taken.set(resolve(path), what)
+  }
 }
 
 function tokensOf({ job, sequences }: JobPlan): number {

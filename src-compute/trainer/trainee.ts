@@ -10,7 +10,7 @@ import { encodeWeights } from '../../src-shared/gguf/quantize.ts'
 import type { Graph } from '../ggml/graph.ts'
 import { writeGgufFile } from '../gguf-file.ts'
 import { readAdapter, writeAdapter, type AdapterOrigin } from './adapter-file.ts'
-import { Dropout } from './dropout.ts'
+import { Dropout, DropoutPool } from './dropout.ts'
 import type { LoadedModel } from './loaded-model.ts'
 import {
   blockOf,
@@ -37,33 +37,26 @@ export type Trainee = {
   dropout?(tokens: number): Dropout
   /** Where an adapter (or the model) starts, as a block of `parameters`. */
   initialBlock(parameters: ParameterSet, job: TrainJob): Promise<Float32Array>
+  dispose(): void
   /** Writes the result of one job; returns the file's SHA-256. */
   write(parameters: ParameterSet, adapter: number, job: TrainJob, origin: AdapterOrigin): string
 }
 
 /** LoRA adapters on a frozen model. Throws `invalid_input` for a configuration that cannot be trained. */
-export function loraTrainee(
-  { backend, weights }: LoadedModel,
-  config: LoraConfig,
-  dropoutSeed: number,
-): Trainee {
+export function loraTrainee({ backend, weights }: LoadedModel, config: LoraConfig): Trainee {
   const { spec, file } = weights
   checkLoraConfig(config, spec)
+  const pool =
+    config.dropout > 0 ? new DropoutPool(backend, config.dropout, loraInputWidths(spec, config)) : undefined
   return {
     shapes: loraShapes(spec, config),
     identity: config,
     prepare: (signal) => weights.transpose(signal),
     weights: (graph, parameters, dropout) => loraWeights(graph, weights, parameters, config, dropout),
-    ...(config.dropout > 0 && {
-      dropout: (tokens: number) =>
-        new Dropout(backend, {
-          probability: config.dropout,
-          widths: loraInputWidths(spec, config),
-          tokens,
-          slots: spec.layers * loraGroupCount,
-          seed: dropoutSeed,
-        }),
+    ...(pool && {
+      dropout: (tokens: number) => new Dropout(backend, pool, tokens, spec.layers * loraGroupCount),
     }),
+    dispose: () => pool?.dispose(),
     async initialBlock(parameters, { seed, initialAdapterPath }) {
       if (initialAdapterPath === undefined) return freshBlock(parameters, seed)
       const { pairs, scaling } = readAdapter(initialAdapterPath, file)
@@ -97,6 +90,7 @@ export function modelTrainee({ weights }: LoadedModel, weightType: PretrainInput
     })),
     identity: 'model',
     prepare: async () => undefined,
+    dispose: () => undefined,
     weights: (_graph, parameters) => ({
       matrix: (name) => trainedMatrix(parameters.get(name)),
       vector: (name) => ({ value: parameters.get(name).value, parameter: parameters.get(name) }),

@@ -9,6 +9,8 @@ import type {
   TrainProgress,
 } from '../../src-shared/compute-protocol.ts'
 import { targetModules } from '../../src-shared/compute-protocol.ts'
+import { openGgufFile } from '../../src-compute/gguf-file.ts'
+import { getCount } from '../../src-shared/gguf/metadata.ts'
 import { makeRandomModel } from '../fixtures/make-model.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 import { startGenerator, startTrainer, stories260K, wholeSequences } from './compute.ts'
@@ -181,27 +183,30 @@ test('a checkpoint of another run is refused', async () => {
   await expect(trainer.request('trainer.train', other)).rejects.toMatchObject({ code: 'mismatch' })
 })
 
-test('several adapters trained together are those trained one after another', async () => {
-  const jobs = (await Promise.all([1, 2, 3].map(async (seed) => await input(randomModel, {}, { seed })))).map(
-    ({ jobs: [job] }, index) => ({
+for (const dropout of [0, 0.3])
+  test(`several adapters trained together (dropout ${dropout}) are those trained one after another`, async () => {
+    const jobs = (
+      await Promise.all([1, 2, 3].map(async (seed) => await input(randomModel, {}, { seed })))
+    ).map(({ jobs: [job] }, index) => ({
       ...job!,
       sequences: job!.sequences.slice(0, index + 1),
       optimizer: { ...optimizer, epochs: 2 + index, learningRate: 1e-3 * (index + 1) },
-    }),
-  )
-  const base = await input(randomModel)
-  const together = await trainer.request('trainer.train', { ...base, jobs })
-  for (const [index, job] of jobs.entries()) {
-    const alone = await trainer.request('trainer.train', {
-      ...base,
-      jobs: [{ ...job, adapterPath: join(folder, `alone-${index}.gguf`) }],
+    }))
+    const base = await input(randomModel, {
+      lora: { loraRank: 4, loraAlpha: 8, rsLora: false, dropout, targetModules },
     })
-    expect(together.adapters[index]!.steps).toBe(alone.adapters[0]!.steps)
-    together.adapters[index]!.losses.forEach((loss, step) =>
-      expect(Math.abs(loss - alone.adapters[0]!.losses[step]!)).toBeLessThan(1e-4),
-    )
-  }
-})
+    const together = await trainer.request('trainer.train', { ...base, jobs })
+    for (const [index, job] of jobs.entries()) {
+      const alone = await trainer.request('trainer.train', {
+        ...base,
+        jobs: [{ ...job, adapterPath: join(folder, `alone-${index}.gguf`) }],
+      })
+      expect(together.adapters[index]!.steps).toBe(alone.adapters[0]!.steps)
+      together.adapters[index]!.losses.forEach((loss, step) =>
+        expect(Math.abs(loss - alone.adapters[0]!.losses[step]!)).toBeLessThan(1e-4),
+      )
+    }
+  })
 
 test('a step split into micro-batches gives the losses of the whole step', async () => {
   const whole = await trainer.request(
@@ -319,18 +324,44 @@ test('activations are recomputed when the memory limit asks for it, and a limit 
   await expect(run({ memoryLimitBytes: 1e6 })).rejects.toMatchObject({ code: 'out_of_memory' })
 })
 
-test('a run that leaves the finite numbers stops with a clear error and keeps the last good checkpoint', async () => {
-  const checkpoint = { path: join(folder, 'finite.gguf'), everySteps: 1000, resume: false }
-  const request = await input(
-    randomModel,
-    { checkpoint },
-    { optimizer: { ...optimizer, learningRate: 1e30, maxGradientNorm: 0 } },
-  )
+test('a run that leaves the finite numbers stops with a clear error and keeps a checkpoint that was good', async () => {
+  const checkpoint = { path: join(folder, 'finite.gguf'), everySteps: 1, resume: true }
+  const diverging = {
+    ...optimizer,
+    learningRate: 1e25,
+    schedule: 'constant' as const,
+    warmupSteps: 0,
+    maxGradientNorm: 0,
+  }
+  // A warm-up of one step: the first update changes nothing, the second ruins the weights.
+  const request = await input(randomModel, { checkpoint }, { optimizer: { ...diverging, warmupSteps: 1 } })
   await expect(trainer.request('trainer.train', request)).rejects.toMatchObject({
     code: 'not_finite',
     message: expect.stringContaining('learning rate') as string,
   })
   expect(existsSync(request.jobs[0]!.adapterPath)).toBe(false)
-  expect(existsSync(checkpoint.path)).toBe(true)
+  const kept = openGgufFile(checkpoint.path)
+  try {
+    expect(getCount(kept.file.metadata, 'selkie.checkpoint.step')).toBe(1)
+    for (const { offset, bytes } of kept.file.tensors) {
+      const values = new Float32Array(kept.source.read(offset, bytes).buffer)
+      expect(values.every((value) => Math.abs(value) < 1e3)).toBe(true)
+    }
+  } finally {
+    kept.dispose()
+  }
   expect(readdirSync(folder).filter((name) => name.endsWith('.partial'))).toEqual([])
+})
+
+test('an output that would replace the model, the checkpoint or another output is refused', async () => {
+  const request = await input(randomModel)
+  const [job] = request.jobs
+  const refused = [
+    { ...request, jobs: [{ ...job!, adapterPath: randomModel }] },
+    { ...request, jobs: [job!, job!] },
+    { ...request, checkpoint: { path: job!.adapterPath, everySteps: 1, resume: false } },
+  ]
+  for (const each of refused) {
+    await expect(trainer.request('trainer.train', each)).rejects.toMatchObject({ code: 'invalid_input' })
+  }
 })

@@ -164,7 +164,7 @@ for (const [name, config] of Object.entries(configurations)) {
   })
 }
 
-/** What each backend's supports_op refuses, from llama.cpp's sources; see docs/backends.md. */
+/** What each backend's supports_op refuses, from llama.cpp's sources; see docs/trainer.md. */
 const backendsLack: Record<string, readonly string[]> = {
   Metal: ['OUT_PROD', 'RMS_NORM_BACK', 'SOFT_MAX_BACK', 'GET_ROWS_BACK', 'REPEAT_BACK', 'CROSS_ENTROPY_LOSS'],
   'a backend with no backward operation at all': [
@@ -211,6 +211,26 @@ test('recomputing activations gives the same loss and gradients to the bit', asy
   const kept = await step(input)
   const recomputed = await step({ ...input, recomputesLayers: true })
   expect(recomputed.adapters).toEqual(kept.adapters)
+})
+
+test('the largest graph there can be is built: many layers, recomputed, with dropout, two adapters, nothing fused', async () => {
+  const { model, modelPath } = writeModel({
+    ...configurations['qwen3 with heads wider than the model']!,
+    layers: 24,
+  })
+  const adapters = [1, 2].map((seed) => ({
+    path: writeLora(model, targetModules, seed).path,
+    sequences: sequences(300, seed),
+  }))
+  const { adapters: found } = await step({
+    modelPath,
+    lora: { ...loraConfig(targetModules), dropout: 0.1 },
+    adapters,
+    laneLength: 24,
+    recomputesLayers: true,
+    withoutOperations: backendsLack['a backend with no backward operation at all']!,
+  })
+  expect(found.every(({ loss }) => Number.isFinite(loss))).toBe(true)
 })
 
 test('packing changes nothing: one lane, several lanes, and long lanes give the same gradients', async () => {

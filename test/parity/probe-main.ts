@@ -25,7 +25,7 @@ async function step(input: ProbeInput): Promise<ProbeOutput> {
   const weights = new FrozenWeights(backend, input.modelPath)
   // Sound: the trainee uses a model's backend and weights only.
   const model = { backend, weights } as LoadedModel
-  const trainee = input.lora ? loraTrainee(model, input.lora, 1) : modelTrainee(model, 'F32')
+  const trainee = input.lora ? loraTrainee(model, input.lora) : modelTrainee(model, 'F32')
   const { signal } = new AbortController()
   const { transposedAs } = input
   if (transposedAs) await weights.transpose(signal, () => transposedAs)
@@ -37,7 +37,7 @@ async function step(input: ProbeInput): Promise<ProbeOutput> {
   }
   const lanes = input.adapters.map(({ sequences }) =>
     packLanes(
-      sequences.map((sequence) => ({ ...sequence, padding: 0 })),
+      sequences.map((sequence, number) => ({ ...sequence, padding: 0, number })),
       input.laneLength,
     ),
   )
@@ -57,6 +57,7 @@ async function step(input: ProbeInput): Promise<ProbeOutput> {
     recomputesLayers: input.recomputesLayers ?? false,
     headName: weights.headName,
     weights: (on, dropout) => trainee.weights(on, parameters, dropout),
+    ...(trainee.dropout && { dropout: trainee.dropout }),
   })
   graph.graph.allocate()
   const data = fillBatch(lanes, shape)
