@@ -17,7 +17,7 @@ import { runCommand, type CommandTools } from './run-command.ts'
 
 const bundledModel = 'resources/models/demo.gguf'
 const bundledText = 'resources/models/demo.txt'
-const epochs = 20
+const epochs = 40
 const promptWords = 5
 
 type DemoResult = {

@@ -1,4 +1,5 @@
 /** The command line's ways to read a value. A wrong one is refused before anything heavy is loaded. */
+import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { InvalidArgumentError, Option } from 'commander'
 import { targetModules, type AdapterUse, type TargetModule } from '../src-shared/compute-protocol.ts'
@@ -45,6 +46,16 @@ export function modules(value: string): readonly TargetModule[] {
 export function adapterUse(value: string, before: readonly AdapterUse[] = []): readonly AdapterUse[] {
   const match = /^(?<path>.+):(?<scale>-?[\d.]+(e-?\d+)?)$/.exec(value)
   const path = match?.groups?.['path'] ?? value
+  if (
+    match === null &&
+    /:[^/\\]*$/.test(value) &&
+    !existsSync(value) &&
+    existsSync(value.replace(/:[^:]*$/, ''))
+  ) {
+    throw new InvalidArgumentError(
+      'What follows the colon is not a scale. Give a number, for example adapter.gguf:0.8.',
+    )
+  }
   return [...before, { path: file(path), scale: number(match?.groups?.['scale'] ?? '1') }]
 }
 

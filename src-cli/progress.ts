@@ -49,9 +49,12 @@ export function createProgressDisplay(stream: ProgressStream, now: () => number)
           lastDone = -1
           return keep(`${phases[progress.phase]} …`)
         case 'plan': {
-          const { totalSteps, estimatedMemoryBytes, recompute } = progress
+          const { totalSteps, resumedStep, estimatedMemoryBytes, recompute } = progress
           const again = recompute === 'layers' ? ', activations are computed twice to save memory' : ''
-          return keep(`Training: ${totalSteps} steps, about ${bytes(estimatedMemoryBytes)} of memory${again}`)
+          const from = resumedStep > 0 ? `, going on after step ${resumedStep} of the checkpoint` : ''
+          return keep(
+            `Training: ${totalSteps} steps${from}, about ${bytes(estimatedMemoryBytes)} of memory${again}`,
+          )
         }
         case 'step': {
           const { step, totalSteps, tokensPerSecond, memoryBytes, learningRate } = progress

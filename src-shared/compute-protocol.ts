@@ -195,6 +195,8 @@ export type TrainProgress =
   | {
       readonly type: 'plan'
       readonly totalSteps: number
+      /** Steps done by the run that is resumed; 0 for a fresh start. */
+      readonly resumedStep: number
       readonly estimatedMemoryBytes: number
       readonly recompute: 'none' | 'layers'
     }

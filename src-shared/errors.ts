@@ -41,7 +41,7 @@ export function toWireError(error: unknown): WireError {
   const message = error instanceof Error ? error.message : String(error)
   switch ((error as { code?: unknown } | null)?.code) {
     case 'ENOENT':
-      return { code: 'not_found', message: `${message}. Check the path.` }
+      return missing(error as { path?: unknown }, message)
     case 'ENOSPC':
     case 'EDQUOT':
       return {
@@ -57,6 +57,11 @@ export function toWireError(error: unknown): WireError {
     default:
       return { code: 'internal', message }
   }
+}
+
+function missing({ path }: { path?: unknown }, message: string): WireError {
+  if (typeof path !== 'string') return { code: 'not_found', message: `${message}. Check the path.` }
+  return { code: 'not_found', message: `${path} does not exist. Check the path.`, data: { path } }
 }
 
 export function fromWireError(wire: WireError): AppError {

@@ -90,7 +90,7 @@ function describe(result: JobResults['bench']): string {
       : [
           `${result.adapters} adapters at once  ${gainOverSequential.toFixed(2)} times as fast as one after another`,
         ]),
-    'of that time, the most by operation (all with --json):',
+    'each kind of operation alone, the slowest first (all with --json):',
     ...operations
       .slice(0, shownOperations)
       .map(

@@ -50,18 +50,19 @@ export async function bench(
   const trainee = input.lora ? loraTrainee(model, input.lora) : modelTrainee(model, 'F32')
   await trainee.prepare(signal)
   const together = await StepBench.create(model, trainee, input, input.adapters)
-  const alone = input.adapters > 1 ? await StepBench.create(model, trainee, input, 1) : undefined
+  const peakMemoryBytes = memoryInUse(backend, together.activationBytes) // every step takes the same memory
+  let alone: StepBench | undefined
   try {
+    if (input.adapters > 1) alone = await StepBench.create(model, trainee, input, 1)
+    const single = alone
     const runProducts = together.excerpt((operation) => products.has(operation))
     const times = { step: [] as number[], products: [] as number[], alone: [] as number[] }
-    let peakMemoryBytes = 0
     const until = performance.now() + input.seconds * 1000
     do {
       signal.throwIfAborted()
       times.step.push(await timed(() => together.step()))
       times.products.push(await timed(runProducts))
-      if (alone) times.alone.push(await timed(() => alone.step()))
-      peakMemoryBytes = Math.max(peakMemoryBytes, memoryInUse(backend, together.activationBytes))
+      if (single) times.alone.push(await timed(() => single.step()))
     } while (performance.now() < until || times.step.length < 3)
     const step = median(times.step)
     return {
@@ -70,8 +71,8 @@ export async function bench(
       trainTokensPerSecond: together.tokens / step,
       boundTokensPerSecond: together.tokens / median(times.products),
       peakMemoryBytes,
-      gainOverSequential: alone ? (input.adapters * median(times.alone)) / step : null,
-      operations: await operationTimes(together, step),
+      gainOverSequential: single ? (input.adapters * median(times.alone)) / step : null,
+      operations: await operationTimes(together),
     }
   } finally {
     together.dispose()
@@ -186,27 +187,28 @@ function randomSequence(
   }
 }
 
-/** Every kind of operation run alone: where the time of a step goes. Slow ones first. */
-async function operationTimes(bench: StepBench, stepSeconds: number): Promise<OperationTime[]> {
+/** Every kind of operation run alone, as a share of all of them: where the time of a step goes. Slow ones first. */
+async function operationTimes(bench: StepBench): Promise<OperationTime[]> {
   const kinds = new Map<string, number>() // floating-point operations of the products
   for (const node of bench.operations) {
     const kind = kindOf(node.operation, node.tensor)
     if (!free.has(node.operation))
       kinds.set(kind, (kinds.get(kind) ?? 0) + productFlops(node.operation, node.tensor, node.sources))
   }
-  const times: OperationTime[] = []
+  const times: Omit<OperationTime, 'share'>[] = []
   for (const [operation, flops] of kinds) {
     const run = bench.excerpt((name, tensor) => kindOf(name, tensor) === operation)
     await run()
-    const seconds = Math.min(await timed(run), await timed(run))
+    let seconds = Infinity
+    for (let repetition = 0; repetition < 5; repetition++) seconds = Math.min(seconds, await timed(run))
     times.push({
       operation,
       seconds,
-      share: seconds / stepSeconds,
       ...(flops > 0 && { gigaflopsPerSecond: flops / seconds / 1e9 }),
     })
   }
-  return times.sort((a, b) => b.seconds - a.seconds)
+  const total = times.reduce((sum, { seconds }) => sum + seconds, 0)
+  return times.map((time) => ({ ...time, share: time.seconds / total })).sort((a, b) => b.seconds - a.seconds)
 }
 
 /** Products are told apart by their shapes, everything else by its name. */

@@ -8,6 +8,7 @@ import type { BatchShape } from './batch.ts'
 import { BatchGraph, type BatchGraphOptions } from './batch-graph.ts'
 
 const mostGraphs = 64
+const mostInputBytes = 64 << 20 // masks of long lanes, beside the newest graph's own
 
 export class GraphCache {
   readonly #backend: Backend
@@ -40,8 +41,13 @@ export class GraphCache {
       throw error
     }
     this.#graphs.set(key, graph)
-    if (this.#graphs.size > mostGraphs) this.#drop(1)
+    while (this.#graphs.size > mostGraphs || (this.#graphs.size > 1 && this.#inputBytes > mostInputBytes))
+      this.#drop(1)
     return graph
+  }
+
+  get #inputBytes(): number {
+    return [...this.#graphs.values()].reduce((sum, { inputBytes }) => sum + inputBytes, 0)
   }
 
   #drop(count: number): void {

@@ -88,7 +88,7 @@ export function linear(
         if (!dy) throw new Error('a projection that nothing depends on')
         if (x.needsGradient) addTo(matrix.backward(graph, dy))
         matrix.accumulate(graph, input, dy)
-        if (bias?.parameter) accumulateVector(tape, bias.parameter, columnSums(graph, dy))
+        if (bias?.parameter) graph.addInplace(bias.parameter.gradient, columnSums(graph, dy))
         const b = lora?.b[index]
         if (!b) return
         const perAdapter = grouped(dy)
@@ -114,10 +114,6 @@ function slotsOf(lora: SharedLora | undefined): { of: readonly (number | undefin
   return { of, count }
 }
 
-function accumulateVector(tape: Tape, parameter: Parameter, gradient: Tensor): void {
-  tape.graph.addInplace(parameter.gradient, gradient)
-}
-
 /** y = x / sqrt(mean(x²) + ε) · weight over dimension 0 (Zhang and Sennrich 2019, arXiv 1910.07467). */
 export function rmsNorm(tape: Tape, x: Variable, weight: Vector, epsilon: number): Variable {
   const { graph } = tape
@@ -135,7 +131,7 @@ export function rmsNorm(tape: Tape, x: Variable, weight: Vector, epsilon: number
           x.value.shape[0],
           x.value.elements / x.value.shape[0],
         )
-        accumulateVector(tape, weight.parameter, columnSums(graph, rows))
+        graph.addInplace(weight.parameter.gradient, columnSums(graph, rows))
       }
       return [
         x.needsGradient ? rmsNormBackward(graph, graph.mul(dy!, weight.value), x.value, epsilon) : undefined,

@@ -23,10 +23,9 @@ export function checkLoraConfig(config: LoraConfig, spec: ModelSpec): void {
   }
   if (!Number.isInteger(loraRank) || loraRank < 1)
     fail(`The LoRA rank must be a whole number from 1 up, not ${loraRank}.`)
-  const widest = Math.min(spec.width, spec.kvHeads * spec.headWidth, spec.ffnWidth)
   if (loraRank > spec.width)
     fail(
-      `The LoRA rank ${loraRank} is larger than the model is wide (${spec.width}). Choose at most ${widest}.`,
+      `The LoRA rank ${loraRank} is larger than the model is wide (${spec.width}). Choose at most ${spec.width}.`,
     )
   if (!(loraAlpha > 0)) fail(`LoRA's alpha must be positive, not ${loraAlpha}.`)
   if (!(dropout >= 0 && dropout < 1)) fail(`LoRA's dropout must be at least 0 and below 1, not ${dropout}.`)

@@ -35,11 +35,6 @@ export class Tape {
     this.#records = options.records
   }
 
-  /** A value from outside the graph. */
-  constant(value: Tensor): Variable {
-    return { value, needsGradient: false }
-  }
-
   /**
    * Records an operation and returns its results as variables.
    * @param trains the operation has parameters of its own, so its reverse pass is needed even if no input is tracked

@@ -4,7 +4,7 @@
  * lanes instead of being padded; every random choice follows from the job's seed, so that a run can be repeated or
  * resumed bit for bit.
  */
-import { accessSync, constants, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type {
   PretrainInput,
@@ -14,6 +14,8 @@ import type {
 } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { findNumber } from '../../src-shared/gguf/metadata.ts'
+import type { Metadata } from '../../src-shared/gguf/types.ts'
+import { readGgufFile } from '../gguf-file.ts'
 import { AdamW } from './adamw.ts'
 import { fillBatch, type BatchShape } from './batch.ts'
 import { BatchGraph, type BatchGraphOptions } from './batch-graph.ts'
@@ -85,7 +87,6 @@ async function runTraining(
     )
     owned.push(cache)
     const totalSteps = Math.max(...plans.map((plan) => plan.totalSteps))
-    control.progress({ type: 'plan', totalSteps, estimatedMemoryBytes, recompute })
 
     const identity = runIdentity(settings, [trainee.identity, baseSha256])
     const run = new Run({ model, plans, parameters, optimizer, cache, control })
@@ -99,11 +100,15 @@ async function runTraining(
       if (checkpoint)
         saveCheckpoint(checkpoint.path, { identity, step, histories: run.histories, parameters })
     }
+    const resumedStep = resumed?.step ?? 0
+    control.progress({ type: 'plan', totalSteps, resumedStep, estimatedMemoryBytes, recompute })
     run.measureMemory()
-    const first = (resumed?.step ?? 0) + 1
+    const first = resumedStep + 1
     for (let step = first; step <= totalSteps; step++) {
-      if (control.signal.aborted && step > first) save(step - 1)
-      control.signal.throwIfAborted()
+      if (control.signal.aborted) {
+        if (step > first) save(step - 1)
+        throw cancelledAfter(step - 1, totalSteps, checkpoint?.path)
+      }
       const gradients = await run.accumulateGradients(step)
       // Only now is it known that the last step's weights are good: they gave a finite loss and gradient.
       if (step > first && checkpoint && (step - 1) % checkpoint.everySteps === 0) save(step - 1)
@@ -180,7 +185,7 @@ class Run {
       this.measureMemory()
     }
     const gradients: StepGradients[] = []
-    for (const [adapter, { totalSteps }] of plans.entries()) {
+    for (const [adapter, { job, totalSteps }] of plans.entries()) {
       if (step > totalSteps) continue
       const loss = lossSums[adapter]! / counted[adapter]!
       const gradientNorm = (await optimizer.gradientNorm(adapter)) / counted[adapter]!
@@ -188,7 +193,7 @@ class Run {
         const what = Number.isFinite(loss) ? 'gradient' : 'loss'
         throw new AppError(
           'not_finite',
-          `The ${what} of step ${step} is not a finite number. Lower the learning rate or clip the gradient (maxGradientNorm).`,
+          `The ${what} of step ${step} is not a finite number. Lower the learning rate${job.optimizer.maxGradientNorm > 0 ? '' : ', or limit the gradient norm'}.`,
           { step, job: adapter },
         )
       }
@@ -273,6 +278,17 @@ function chooseGraphs(
   )
 }
 
+function cancelledAfter(step: number, totalSteps: number, checkpoint: string | undefined): AppError {
+  const kept = checkpoint
+    ? `Everything so far is in ${checkpoint}: resume to go on.`
+    : 'Nothing was kept: choose a checkpoint file to be able to go on.'
+  return new AppError('cancelled', `Training was cancelled after step ${step} of ${totalSteps}. ${kept}`, {
+    step,
+    totalSteps,
+    ...(checkpoint !== undefined && { checkpoint }),
+  })
+}
+
 /** Finds out now, not after hours of training, that a result could not be written or would replace an input. */
 function checkOutputs({ modelPath, jobs, checkpoint }: Settings): void {
   const taken = new Map([[resolve(modelPath), 'the model']])
@@ -286,6 +302,7 @@ function checkOutputs({ modelPath, jobs, checkpoint }: Settings): void {
         `${path} is a folder. Give the file the result is to be written to.`,
       )
     }
+    checkReplaceable(path)
     const holder = taken.get(resolve(path))
     if (holder)
       throw new AppError(
@@ -295,6 +312,22 @@ function checkOutputs({ modelPath, jobs, checkpoint }: Settings): void {
       )
     taken.set(resolve(path), what)
   }
+}
+
+/** Only what Selkie wrote may be replaced: never a text, a download or anything else that merely has the name. */
+function checkReplaceable(path: string): void {
+  if (!existsSync(path)) return
+  const refuse = (): AppError =>
+    new AppError('invalid_input', `${path} exists and was not written by Selkie. Choose another file.`, {
+      path,
+    })
+  let metadata: Metadata
+  try {
+    metadata = readGgufFile(path).metadata
+  } catch (error) {
+    throw error instanceof AppError && error.code === 'corrupt_file' ? refuse() : error
+  }
+  if (![...metadata.keys()].some((key) => key.startsWith('selkie.'))) throw refuse()
 }
 
 function tokensOf({ job, sequences }: JobPlan): number {

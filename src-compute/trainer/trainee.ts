@@ -4,7 +4,7 @@
  */
 import type { LoraConfig, PretrainInput, TrainJob } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
-import { text } from '../../src-shared/gguf/metadata.ts'
+import { text, uint32 } from '../../src-shared/gguf/metadata.ts'
 import { tensorTypes } from '../../src-shared/gguf/types.ts'
 import { encodeWeights } from '../../src-shared/gguf/quantize.ts'
 import type { Graph } from '../ggml/graph.ts'
@@ -104,12 +104,13 @@ export function modelTrainee({ weights }: LoadedModel, weightType: PretrainInput
         ParameterSet.slice(block, parameters.get(name)).set(await weights.read(name))
       return block
     },
-    write(parameters, adapter, job) {
+    write(parameters, adapter, job, origin) {
       const block = parameters.read('value', adapter)
       const values = (name: string): Float32Array => ParameterSet.slice(block, parameters.get(name))
       const metadata = new Map(file.metadata)
       const fileTypes = { F32: 0, F16: 1, Q8_0: 7 } as const
       metadata.set('general.file_type', { type: 'uint32', value: fileTypes[weightType] })
+      metadata.set('selkie.steps', uint32(origin.steps))
       if (!metadata.has('general.type')) metadata.set('general.type', text('model'))
       const tensors = trained.map(({ name, shape }) => {
         const fits = shape.length === 2 && shape[0]! % tensorTypes[weightType].blockSize === 0

@@ -72,7 +72,8 @@ export class ComputeClient<Methods extends ComputeMethods> {
         child.send({ type: 'request', id, method, input } satisfies ToCompute)
       })
     } catch (error) {
-      throw signal?.aborted ? cancelled() : error // a child that dies while it cancels has been cancelled
+      if (!signal?.aborted || (error instanceof AppError && error.code === 'cancelled')) throw error
+      throw cancelled() // a child that dies while it cancels has been cancelled
     } finally {
       signal?.removeEventListener('abort', cancel)
     }

@@ -15,6 +15,10 @@ export async function runBench(spec: JobSpecOf<'bench'>, context: JobContext): P
     const message = `The weights of ${spec.modelPath} are ${model.quantization}, not ${weightType}. Leave out --type or choose another model.`
     throw new AppError('invalid_input', message, { quantization: model.quantization ?? 'unknown' })
   }
+  if (spec.sequenceTokens > model.contextSize) {
+    const message = `Sequences of ${spec.sequenceTokens} tokens are longer than the model's context window of ${model.contextSize}. Choose a smaller --seq.`
+    throw new AppError('invalid_input', message, { contextSize: model.contextSize })
+  }
   const placement = {
     threads: spec.threads ?? availableParallelism(),
     ...(spec.device !== undefined && { device: spec.device }),

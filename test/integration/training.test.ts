@@ -1,5 +1,5 @@
 /** Training through the real trainer process: what it learns, and that it can be repeated, resumed and stopped. */
-import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type {
@@ -353,7 +353,7 @@ test('a run that leaves the finite numbers stops with a clear error and keeps a 
   expect(readdirSync(folder).filter((name) => name.endsWith('.partial'))).toEqual([])
 })
 
-test('an output that would replace the model, the checkpoint or another output is refused', async () => {
+test('an output that would replace the model, the checkpoint, another output or a text is refused', async () => {
   const request = await input(randomModel)
   const [job] = request.jobs
   const refused = [
@@ -361,6 +361,10 @@ test('an output that would replace the model, the checkpoint or another output i
     { ...request, jobs: [job!, job!] },
     { ...request, checkpoint: { path: job!.adapterPath, everySteps: 1, resume: false } },
   ]
+  const notes = join(folder, 'notes.txt')
+  writeFileSync(notes, 'my own notes')
+  refused.push({ ...request, jobs: [{ ...job!, adapterPath: notes }] })
+  refused.push({ ...request, checkpoint: { path: notes, everySteps: 1, resume: false } })
   for (const each of refused) {
     await expect(trainer.request('trainer.train', each)).rejects.toMatchObject({ code: 'invalid_input' })
   }

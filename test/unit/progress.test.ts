@@ -28,7 +28,7 @@ const step = (number: number): JobProgress => ({
 
 test('in a pipe there is a plain line every two seconds, and always the last', () => {
   const { show, pass, written } = display(false)
-  show({ type: 'plan', totalSteps: 4, estimatedMemoryBytes: 2.5e9, recompute: 'layers' })
+  show({ type: 'plan', totalSteps: 4, resumedStep: 0, estimatedMemoryBytes: 2.5e9, recompute: 'layers' })
   for (const number of [1, 2, 3, 4]) {
     show(step(number))
     pass(1_100)
