@@ -15,6 +15,8 @@ const commands = {
   start: ['scripts/start.mjs'],
   check: ['scripts/run-checks.mjs', 'check'],
   test: ['scripts/run-checks.mjs', 'test'],
+  'nano:build': ['scripts/nano/build.ts'],
+  'atlas:build': ['scripts/atlas/build.ts'],
 }
 
 const [name, ...args] = process.argv.slice(2)

@@ -103,11 +103,24 @@ export type PromptSpeedInput = {
 }
 export type PromptSpeedOutput = { readonly tokensPerSecond: number; readonly repetitions: number }
 
+/** The same batch without sampling: every prompt once, then all its sequences side by side, given tokens as many as asked for. */
+export type DecodeSpeedInput = {
+  readonly modelPath: string
+  /** `tokens`: how many each sequence of the prompt is to have; the last is never evaluated. */
+  readonly prompts: readonly { readonly text: string; readonly tokens: readonly number[] }[]
+  readonly threads?: number
+  readonly device?: string
+}
+export type DecodeSpeedOutput = { readonly tokens: number; readonly seconds: number }
+
 export type GeneratorMethods = {
   'generator.tokenize': [TokenizeInput, TokenizeOutput, never]
   'generator.generate': [GenerateInput, GenerateOutput, GenerateProgress]
   'generator.score': [ScoreInput, ScoreOutput, { readonly done: number; readonly total: number }]
   'generator.promptSpeed': [PromptSpeedInput, PromptSpeedOutput, never]
+  'generator.decodeSpeed': [DecodeSpeedInput, DecodeSpeedOutput, never]
+  /** Seconds that this process has spent in llama.cpp's decoding since it started. */
+  'generator.computeSeconds': [Record<string, never>, number, never]
   'generator.unload': [Record<string, never>, null, never]
 }
 
@@ -151,6 +164,10 @@ export type TrainJob = {
   readonly adapterPath: string
   /** Start from this adapter (same rank and targets) instead of a fresh one. */
   readonly initialAdapterPath?: string
+  /** Take the sequences as they are given, e.g. for a curriculum, instead of shuffling them in every epoch. */
+  readonly keepsOrder?: boolean
+  /** The learning rate is scheduled for so many steps, of which these are the first; default: for all and no more. */
+  readonly scheduledSteps?: number
 }
 
 /** Trains every weight of a model (also one with random weights) and writes a model; `adapterPath` is its path. */
@@ -253,5 +270,7 @@ export type TrainerMethods = {
   'trainer.pretrain': [PretrainInput, TrainOutput, TrainProgress]
   'trainer.score': [TrainerScoreInput, ScoreOutput, { readonly done: number; readonly total: number }]
   'trainer.bench': [BenchInput, BenchOutput, never]
+  /** Seconds that this process has spent in ggml's graphs since it started. */
+  'trainer.computeSeconds': [Record<string, never>, number, never]
   'trainer.unload': [Record<string, never>, null, never]
 }

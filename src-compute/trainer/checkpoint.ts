@@ -21,8 +21,11 @@ export type History = { readonly losses: number[]; readonly gradientNorms: numbe
 export function runIdentity(input: Pick<TrainInput, 'jobs' | 'sealFaithfulPadTo'>, trained: unknown): string {
   const hash = createHash('sha256')
   hash.update(JSON.stringify([formatVersion, trained, input.sealFaithfulPadTo ?? null]))
-  for (const { optimizer, seed, sequences, initialAdapterPath } of input.jobs) {
-    hash.update(JSON.stringify([optimizer, seed, initialAdapterPath ?? null, sequences.length]))
+  for (const { optimizer, seed, sequences, initialAdapterPath = null, ...rest } of input.jobs) {
+    const { keepsOrder = false, scheduledSteps = null } = rest
+    hash.update(
+      JSON.stringify([optimizer, seed, initialAdapterPath, keepsOrder, scheduledSteps, sequences.length]),
+    )
     for (const { tokens, lossMask } of sequences) hash.update(tokens).update(lossMask)
   }
   return hash.digest('hex')

@@ -55,6 +55,11 @@ export class ModelShelf {
     this.#libraries = libraries
   }
 
+  /** Spent in ggml's graphs so far. */
+  get computeSeconds(): number {
+    return this.#libraries.clock.seconds
+  }
+
   /** The model asked for, loaded if need be. A file that changed on disk is loaded again. */
   get(request: ModelRequest): LoadedModel {
     const stat = statSync(request.modelPath)

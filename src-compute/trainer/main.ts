@@ -22,6 +22,7 @@ serveCompute<TrainerMethods>(
     'trainer.pretrain': (input, job) => pretrain(models().get(input), input, job),
     'trainer.score': (input, job) => score(models().get(input), input, job),
     'trainer.bench': (input, job) => bench(models().get(input), input, job.signal),
+    'trainer.computeSeconds': async () => models().computeSeconds,
     'trainer.unload': async () => {
       models().clear()
       return null

@@ -21,7 +21,8 @@ export type JobPlan = {
   /** The order in which an epoch (from 0) takes the sequences, as the job's seed gives it. */
   readonly orderOf: (epoch: number) => Int32Array
   readonly stepsPerEpoch: number
-  readonly totalSteps: number
+  readonly scheduledSteps: number // what the learning rate is scheduled for
+  readonly totalSteps: number // that are done
 }
 
 /** What the choice of lanes depends on. */
@@ -52,12 +53,18 @@ export function planJobs(
     const stepsPerEpoch = Math.ceil(sequences.length / batchSize)
     let latest: { epoch: number; order: Int32Array } | undefined
     const orderOf = (epoch: number): Int32Array => {
-      if (latest?.epoch !== epoch)
-        latest = { epoch, order: shuffledIndices(sequences.length, job.seed, 'order', epoch) }
+      if (latest?.epoch !== epoch) latest = { epoch, order: orderOfEpoch(job, epoch) }
       return latest.order
     }
-    return { job, sequences, orderOf, stepsPerEpoch, totalSteps: stepsPerEpoch * epochs }
+    const totalSteps = stepsPerEpoch * epochs
+    const scheduledSteps = Math.max(totalSteps, job.scheduledSteps ?? 0)
+    return { job, sequences, orderOf, stepsPerEpoch, scheduledSteps, totalSteps }
   })
+}
+
+function orderOfEpoch({ sequences, seed, keepsOrder = false }: TrainJob, epoch: number): Int32Array {
+  if (keepsOrder) return Int32Array.from(sequences.keys())
+  return shuffledIndices(sequences.length, seed, 'order', epoch)
 }
 
 function checkOptimizer(optimizer: OptimizerConfig): OptimizerConfig {

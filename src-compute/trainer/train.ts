@@ -207,8 +207,8 @@ class Run {
   async update(step: number, gradients: readonly StepGradients[]): Promise<void> {
     const { plans, optimizer, control } = this.#on
     for (const { adapter, loss, gradientNorm, counted } of gradients) {
-      const { job, totalSteps } = plans[adapter]!
-      const learningRate = learningRateAt(job.optimizer, step, totalSteps)
+      const { job, scheduledSteps, totalSteps } = plans[adapter]!
+      const learningRate = learningRateAt(job.optimizer, step, scheduledSteps)
       const factor = clippingFactor(gradientNorm, job.optimizer.maxGradientNorm) / counted
       await optimizer.update(adapter, job.optimizer, step, learningRate, factor)
       this.histories[adapter]!.losses.push(loss)

@@ -1,0 +1,18 @@
+/** Writes resources/tasksets/atlas; with --check it compares instead, and fails if a file differs. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { atlasFiles } from './taskset.ts'
+
+const folder = join(import.meta.dirname, '../../resources/tasksets/atlas')
+const { check } = parseArgs({ options: { check: { type: 'boolean', default: false } } }).values
+
+mkdirSync(folder, { recursive: true })
+for (const [name, text] of atlasFiles()) {
+  const path = join(folder, name)
+  if (!check) writeFileSync(path, text)
+  else if (readFileSync(path, 'utf8') !== text) {
+    console.error(`${path} is not what the facts give. Run npm run atlas:build.`)
+    process.exitCode = 1
+  }
+}

@@ -1,0 +1,83 @@
+/** What the bundled model is made from. Any change gives another model. */
+import type { OptimizerConfig } from '../../src-shared/compute-protocol.ts'
+import type { RandomModelOptions } from '../../test/fixtures/make-model.ts'
+import { curriculum, type Stage } from './corpus.ts'
+
+/** One training run over some stages; it starts from what the one before has made. */
+export type Phase = {
+  readonly name: string
+  readonly stages: readonly Stage[]
+  readonly optimizer: OptimizerConfig
+  readonly scheduledSteps?: number // as in TrainJob
+  readonly weightType: 'F32' | 'F16'
+}
+
+export type NanoConfig = {
+  readonly seed: number
+  readonly tokenizerDocuments: number // from which the tokenizer is learned, of the mixture of the last early stage
+  readonly vocabularySize: number
+  readonly shape: RandomModelOptions
+  readonly phases: readonly Phase[]
+}
+
+const optimizer: OptimizerConfig = {
+  learningRate: 3e-3,
+  schedule: 'cosine',
+  warmupSteps: 100,
+  beta1: 0.9,
+  beta2: 0.98,
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+  maxGradientNorm: 1,
+  epochs: 1,
+  batchSize: 16,
+  maxTokensPerMicroBatch: 1024,
+}
+
+export const nano: NanoConfig = {
+  seed: 20261122,
+  tokenizerDocuments: 20_000,
+  vocabularySize: 1536,
+  shape: {
+    architecture: 'llama',
+    layers: 4,
+    embeddingWidth: 128,
+    heads: 4,
+    kvHeads: 4,
+    feedForwardWidth: 352,
+    contextSize: 1024,
+  },
+  phases: [
+    {
+      name: 'curriculum',
+      stages: curriculum.slice(0, 5),
+      optimizer,
+      scheduledSteps: 5_250,
+      weightType: 'F32',
+    },
+    {
+      name: 'memory',
+      stages: curriculum.slice(5, 6),
+      optimizer: { ...optimizer, learningRate: 1.26e-3, schedule: 'linear', warmupSteps: 20 },
+      weightType: 'F16',
+    },
+    {
+      name: 'names',
+      stages: curriculum.slice(6, 7),
+      optimizer: { ...optimizer, learningRate: 8e-4, schedule: 'linear', warmupSteps: 20 },
+      weightType: 'F16',
+    },
+    {
+      name: 'names-again',
+      stages: curriculum.slice(7, 8),
+      optimizer: { ...optimizer, learningRate: 1e-3, schedule: 'linear', warmupSteps: 20 },
+      weightType: 'F16',
+    },
+    {
+      name: 'shared-names',
+      stages: curriculum.slice(8),
+      optimizer: { ...optimizer, learningRate: 1e-3, schedule: 'linear', warmupSteps: 20 },
+      weightType: 'F16',
+    },
+  ],
+}

@@ -1,0 +1,65 @@
+/**
+ * The texts put to a model: what asks for a self-edit, what asks a question. They are completion prompts; the wording
+ * is ours, the kinds are the paper's (arXiv 2506.10943). `none` asks for nothing: the passage alone is trained on.
+ */
+export const selfEditPromptKeys = [
+  'implications',
+  'implications-long',
+  'implications-very-long',
+  'rewrite',
+  'self-qa',
+  'none',
+] as const
+export type SelfEditPromptKey = (typeof selfEditPromptKeys)[number]
+
+type Asking = { readonly instruction: string; readonly cue: string }
+
+const asking: Readonly<Record<Exclude<SelfEditPromptKey, 'none'>, Asking>> = {
+  implications: {
+    instruction: 'Read the passage and list what follows from it.',
+    cue: 'Implications:\n',
+  },
+  'implications-long': {
+    instruction: 'Read the passage and make a long list of what follows from it.',
+    cue: 'Implications:\n',
+  },
+  'implications-very-long': {
+    instruction: 'Read the passage and make a very long list of what follows from it.',
+    cue: 'Implications:\n',
+  },
+  rewrite: {
+    instruction: 'Read the passage and write it again in other words, several times.',
+    cue: 'Rewritten:\n',
+  },
+  'self-qa': {
+    instruction: 'Read the passage and write questions about it with their answers.',
+    cue: 'Question 1:',
+  },
+}
+
+export type TitledPassage = { readonly title: string; readonly passage: string }
+
+/** The prompt that a self-edit completes; empty for `none`. */
+export function selfEditPrompt(key: SelfEditPromptKey, { title, passage }: TitledPassage): string {
+  if (key === 'none') return ''
+  const { instruction, cue } = asking[key]
+  return `${instruction}\n\nPassage: ${title}\n${passage.trim()}\n\n${cue}`
+}
+
+/** The self-edit as it is read: a completion together with what the cue began for it. */
+export function selfEditText(key: string, completion: string): string {
+  return key === 'self-qa' ? `${asking[key].cue} ${completion.trim()}` : completion.trim()
+}
+
+/** Asks without the passage; the answer follows in the same line. */
+export function questionPrompt(title: string, question: string): string {
+  return `Topic: ${title}\nQuestion: ${question}\nAnswer:`
+}
+
+/** Asks with the passage in front. */
+export function openBookPrompt({ title, passage }: TitledPassage, question: string): string {
+  return `Passage: ${title}\n${passage.trim()}\n\n${questionPrompt(title, question)}`
+}
+
+/** An answer ends with its line. */
+export const answerStop = ['\n'] as const
