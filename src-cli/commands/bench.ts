@@ -1,8 +1,9 @@
-/** `selkie bench train`: training speed, beside the speeds that it should be measured against. */
+/** `selkie bench`: the speed of training and of the loop, beside the speeds that they should be measured against. */
 import { Command } from 'commander'
 import type { JobResults } from '../../src-shared/api/job.ts'
+import type { LoopBenchReport } from '../../src-shared/loop-bench-report.ts'
 import { defaultLora, defaultWindowTokens } from '../../src-shared/api/defaults.ts'
-import { bytes, percent, rate } from '../format.ts'
+import { bytes, percent, rate, table } from '../format.ts'
 import {
   count,
   deviceOption,
@@ -72,7 +73,50 @@ export function benchCommand(): Command {
         describe,
       )
     })
-  return new Command('bench').description('measure speed').addCommand(train)
+  return new Command('bench').description('measure speed').addCommand(train).addCommand(loopCommand())
+}
+
+const loopExamples = `
+Examples:
+  selkie bench loop
+  selkie bench loop --recipe ./my-recipe.toml --json`
+
+function loopCommand(): Command {
+  return new Command('loop')
+    .description(
+      "one round of a recipe's loop: 8 passages with 5 candidates each, in a store that is not kept",
+    )
+    .option('--recipe <recipe>', 'its model, taskset and settings are used', 'demo')
+    .addOption(jsonOption())
+    .addHelpText('after', loopExamples)
+    .action(async ({ json, recipe }: { readonly recipe: string; readonly json?: true }) => {
+      const { runCommand } = await import('../run-command.ts')
+      await runCommand(
+        { ...(json && { json }) },
+        ({ run }) => run({ type: 'bench-loop', recipe }),
+        describeLoop,
+      )
+    })
+}
+
+function describeLoop({ generation, phases, ...report }: LoopBenchReport): string {
+  const elsewhere = report.seconds - phases.reduce((sum, { seconds }) => sum + seconds, 0)
+  const row = (name: string, seconds: number, computeSeconds: number): string[] => [
+    `  ${name}`,
+    `${seconds.toFixed(2)} s`,
+    `${computeSeconds.toFixed(2)} s computing`,
+  ]
+  return [
+    `${report.recipe} with ${report.model}: ${report.candidates} candidates, ${report.trials} trials (${report.failedTrials} failed) in ${report.seconds.toFixed(1)} s`,
+    `speed       ${rate(report.candidatesPerMinute)} candidates/minute`,
+    `computing   ${percent(report.computeShare)} of the time, inside llama.cpp or ggml`,
+    table([
+      ...phases.map(({ phase, seconds, computeSeconds }) => row(phase, seconds, computeSeconds)),
+      row('elsewhere', elsewhere, 0),
+    ]),
+    `generating  ${rate(generation.tokensPerSecond)} tokens/s for ${generation.sequences} sequences`,
+    `llama.cpp   ${rate(generation.referenceTokensPerSecond)} tokens/s for the same batch without sampling; generating reaches ${percent(generation.ratio)}`,
+  ].join('\n')
 }
 
 const shownOperations = 10

@@ -60,7 +60,7 @@ function checkSampling({ sampling, contextSize }: GenerateInput): void {
 }
 
 /** The begin token, if the model uses one, and the text. A text without tokens needs a begin token to start from. */
-function promptTokens(model: LlamaModel, text: string): Int32Array {
+export function promptTokens(model: LlamaModel, text: string): Int32Array {
   const tokens = model.tokenize(text)
   const { beginToken } = model
   if (beginToken !== undefined && (model.usesBegin || tokens.length === 0))

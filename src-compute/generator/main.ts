@@ -3,6 +3,7 @@ import type { GeneratorMethods } from '../../src-shared/compute-protocol.ts'
 import { llamaCppVersion, loadNativeLibraries } from '../ggml/library.ts'
 import { openLlama } from '../ggml/llama.ts'
 import { serveCompute } from '../serve.ts'
+import { decodeSpeed } from './decode-speed.ts'
 import { generate } from './generate.ts'
 import { promptSpeed } from './prompt-speed.ts'
 import { score } from './score.ts'
@@ -19,6 +20,9 @@ serveCompute<GeneratorMethods>(
     'generator.score': async (input, job) => await score(await opened.promise, input, job),
     'generator.promptSpeed': async (input, { signal }) =>
       await promptSpeed(await opened.promise, input, signal),
+    'generator.decodeSpeed': async (input, { signal }) =>
+      await decodeSpeed(await opened.promise, input, signal),
+    'generator.computeSeconds': async () => (await opened.promise).computeSeconds,
     'generator.unload': async () => {
       const session = await opened.promise
       session.unload()

@@ -3,7 +3,7 @@
  * gives. A choice depends on the logits and the completion's own random numbers alone.
  */
 import type { Sampling } from '../../src-shared/compute-protocol.ts'
-import { exponentials, largest, logSumExp } from './log-sum-exp.ts'
+import { exponentials, largest } from './log-sum-exp.ts'
 
 export type Choice = {
   readonly token: number
@@ -18,25 +18,30 @@ export function createSampler(
   vocabularySize: number,
 ): Sampler {
   const weights = new Float64Array(vocabularySize)
+  const everyToken = new Int32Array(vocabularySize).map((_, token) => token)
+  const nucleus = new Nucleus(vocabularySize)
   return (logits, random) => {
     const maximum = largest(logits)
-    const normalizer = logSumExp(logits, weights, maximum)
+    const plainTotal = exponentials(logits, maximum, 1, weights)
+    const normalizer = maximum + Math.log(plainTotal)
     const choose = (): number => {
       if (temperature === 0) return logits.indexOf(maximum)
-      const total = exponentials(logits, maximum, temperature, weights)
-      const mass = topP < 1 ? keepNucleus(weights, topP * total) : total
-      return draw(weights, mass * random())
+      const total = temperature === 1 ? plainTotal : exponentials(logits, maximum, temperature, weights)
+      if (topP === 1) return draw(weights, everyToken, total * random())
+      nucleus.take(weights, total, topP)
+      return draw(weights, nucleus.tokens, nucleus.mass * random())
     }
     const token = choose()
     return { token, logProb: logits[token]! - normalizer }
   }
 }
 
-/** The token in whose share of the weights `target` falls. */
-function draw(weights: Float64Array, target: number): number {
+/** The token of those given in whose share of their weights `target` falls. */
+function draw(weights: Float64Array, tokens: Int32Array, target: number): number {
   let sum = 0
   let last = 0
-  for (let token = 0; token < weights.length; token++) {
+  for (let index = 0; index < tokens.length; index++) {
+    const token = tokens[index]!
     const weight = weights[token]!
     if (weight === 0) continue
     sum += weight
@@ -50,36 +55,60 @@ function draw(weights: Float64Array, target: number): number {
 const bucketOf = (upperBits: number): number => (0x3ff00000 >>> 16) - (upperBits >>> 16)
 const buckets = bucketOf(0x3bf00000) + 1 // 2^-64, below the smallest weight there is
 
-/**
- * Sets to 0 all but the fewest, largest weights that add up to `mass`; of equal ones the first are kept. Returns what
- * they add up to. Only the bucket at the limit is sorted: a flat distribution would make sorting all of them slow.
- */
-function keepNucleus(weights: Float64Array, mass: number): number {
-  const words = new Uint32Array(weights.buffer) // little-endian, as all of Selkie's hosts are
-  const masses = new Float64Array(buckets)
-  for (let token = 0; token < weights.length; token++) {
-    const weight = weights[token]!
-    if (weight > 0) masses[bucketOf(words[2 * token + 1]!)]! += weight
+/** The fewest, largest weights that add up to a mass; of equal ones the first. Its memory is used again and again. */
+class Nucleus {
+  readonly #candidates: Int32Array
+  readonly #masses = new Float64Array(buckets)
+  tokens: Int32Array // in ascending order
+  mass = 0 // of the tokens, at least what was asked for
+
+  constructor(vocabularySize: number) {
+    this.#candidates = new Int32Array(vocabularySize)
+    this.tokens = this.#candidates
   }
-  let kept = 0
-  let bucket = 0
-  while (bucket < buckets - 1 && kept + masses[bucket]! < mass) kept += masses[bucket++]!
-  const atLimit: number[] = []
-  for (let token = 0; token < weights.length; token++) {
-    if (weights[token]! > 0 && bucketOf(words[2 * token + 1]!) === bucket) atLimit.push(token)
+
+  /** Only the bucket at the limit is sorted: a flat distribution would make sorting all of them slow. */
+  take(weights: Float64Array, total: number, share: number): void {
+    const mass = share * total
+    const tokens = this.#candidates
+    const negligible = (total - mass) / weights.length // all below it together are less than what may be left out
+    let count = 0
+    for (let token = 0; token < weights.length; token++) {
+      if (weights[token]! >= negligible) tokens[count++] = token
+    }
+
+    const words = new Uint32Array(weights.buffer) // little-endian, as all of Selkie's hosts are
+    const masses = this.#masses.fill(0)
+    for (let index = 0; index < count; index++) {
+      const token = tokens[index]!
+      const weight = weights[token]!
+      if (weight > 0) masses[bucketOf(words[2 * token + 1]!)]! += weight
+    }
+    let sum = 0
+    let limit = 0
+    while (limit < buckets - 1 && sum + masses[limit]! < mass) sum += masses[limit++]!
+    const atLimit: number[] = []
+    for (let index = 0; index < count; index++) {
+      const token = tokens[index]!
+      if (bucketOf(words[2 * token + 1]!) === limit) atLimit.push(token)
+    }
+    atLimit.sort((one, other) => weights[other]! - weights[one]! || one - other)
+    let smallest = 0
+    let last = -1
+    for (const token of atLimit) {
+      if (sum >= mass && last >= 0) break
+      last = token
+      smallest = weights[token]!
+      sum += smallest
+    }
+
+    let kept = 0
+    for (let index = 0; index < count; index++) {
+      const token = tokens[index]!
+      const weight = weights[token]!
+      if (weight > smallest || (weight === smallest && token <= last)) tokens[kept++] = token
+    }
+    this.tokens = tokens.subarray(0, kept)
+    this.mass = sum
   }
-  atLimit.sort((one, other) => weights[other]! - weights[one]! || one - other)
-  let smallest = 0
-  let last = -1
-  for (const token of atLimit) {
-    if (kept >= mass && last >= 0) break
-    last = token
-    smallest = weights[token]!
-    kept += smallest
-  }
-  for (let token = 0; token < weights.length; token++) {
-    const weight = weights[token]!
-    if (weight < smallest || (weight === smallest && token > last)) weights[token] = 0
-  }
-  return kept
 }

@@ -37,6 +37,11 @@ export class Session {
     return this.#llama.devices
   }
 
+  /** Spent in llama.cpp's decoding so far. */
+  get computeSeconds(): number {
+    return this.#llama.clock.seconds
+  }
+
   /** The model, ready to compute. Throws what LlamaModel.load throws, or `not_found` for the device. */
   async model({ modelPath, device: name }: ModelChoice): Promise<LlamaModel> {
     const device = chooseDevice(this.#llama.devices, name)

@@ -6,6 +6,7 @@ import { availableParallelism } from 'node:os'
 import koffi from 'koffi'
 import type { DeviceInfo } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
+import type { ComputeClock } from './compute-clock.ts'
 import { declare, type Declarations, type DeviceProperties, type Pointer } from './declarations.ts'
 import type { NativeLibraries } from './library.ts'
 import { tensorBytes, tensorTypes, type TensorType } from '../../src-shared/gguf/types.ts'
@@ -63,6 +64,7 @@ export type Allocation = {
 export class Backend {
   /** @internal */ readonly native: Declarations
   /** @internal */ readonly pointer: Pointer
+  /** @internal */ readonly clock: ComputeClock
   readonly device: DeviceInfo
   readonly threads: number
   readonly #device: Pointer
@@ -71,6 +73,7 @@ export class Backend {
 
   constructor(libraries: NativeLibraries, options: BackendOptions = {}) {
     this.native = declare(libraries)
+    this.clock = libraries.clock
     const devices = Array.from({ length: Number(this.native.deviceCount()) }, (_, index) =>
       this.native.device(index),
     )
@@ -119,9 +122,11 @@ export class Backend {
   }
 
   /** Whether this backend can execute the operation that made `tensor`. */
-  supports(tensor: Tensor): boolean {
-    if (this.#withoutOperations.has(this.native.operationName(tensor.pointer))) return false
-    return this.native.supports(this.pointer, tensor.pointer)
+  supports({ pointer }: Pick<Tensor, 'pointer'>): boolean {
+    const { native } = this
+    if (this.#withoutOperations.size > 0 && this.#withoutOperations.has(native.operationName(pointer)))
+      return false
+    return native.supports(this.pointer, pointer)
   }
 
   /** Allocates `bytes` on the device. Throws `out_of_memory`. */

@@ -187,11 +187,16 @@ export class Graph {
 
   /** Every operation that computes something, in execution order, with its operands' shapes. */
   describe(): { operation: string; tensor: Tensor; sources: readonly Tensor[] }[] {
-    const { native } = this.backend
-    return Array.from({ length: native.graphNodeCount(this.#graph) }, (_, index) => {
-      const tensor = new Tensor(native.graphNode(this.#graph, index))
-      return { operation: native.operationName(tensor.pointer), tensor, sources: tensor.sources() }
+    return this.#nodes().map((pointer) => {
+      const tensor = new Tensor(pointer)
+      return { operation: this.backend.native.operationName(pointer), tensor, sources: tensor.sources() }
     })
+  }
+
+  #nodes(): Pointer[] {
+    const { native } = this.backend
+    const count = native.graphNodeCount(this.#graph)
+    return Array.from({ length: count }, (_, index) => native.graphNode(this.#graph, index))
   }
 
   /** Memory in bytes that `allocate` will take for intermediate results. Nothing is allocated yet. */
@@ -209,13 +214,14 @@ export class Graph {
    * Throws `out_of_memory`, and `unsupported` if the backend lacks an operation.
    */
   allocate(memory: ActivationMemory = (this.#ownMemory = new ActivationMemory(this.backend))): void {
-    for (const { operation, tensor } of this.describe()) {
-      if (!this.backend.supports(tensor)) {
-        throw new AppError(
-          'unsupported',
-          `The device ${this.backend.device.name} cannot execute ${operation} of shape ${tensor.shape.join('×')}. Choose the CPU with --device CPU.`,
-        )
-      }
+    for (const pointer of this.#nodes()) {
+      if (this.backend.supports({ pointer })) continue
+      const operation = this.backend.native.operationName(pointer)
+      const shape = new Tensor(pointer).shape.join('×')
+      throw new AppError(
+        'unsupported',
+        `The device ${this.backend.device.name} cannot execute ${operation} of shape ${shape}. Choose the CPU with --device CPU.`,
+      )
     }
     if (!this.backend.native.allocateGraph(memory.allocator, this.#graph)) {
       throw new AppError(
@@ -243,10 +249,13 @@ export class Graph {
   }
 
   async #run(graph: Pointer): Promise<void> {
-    const { native, pointer } = this.backend
-    const status = await new Promise<number>((resolve, reject) => {
-      native.compute.async(pointer, graph, (error, result) => (error ? reject(error) : resolve(result)))
-    })
+    const { native, pointer, clock } = this.backend
+    const status = await clock.measure(
+      () =>
+        new Promise<number>((resolve, reject) => {
+          native.compute.async(pointer, graph, (error, result) => (error ? reject(error) : resolve(result)))
+        }),
+    )
     if (status !== 0) throw new AppError('internal', `llama.cpp could not execute a graph (status ${status})`)
   }
 

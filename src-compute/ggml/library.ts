@@ -7,6 +7,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import koffi from 'koffi'
 import { AppError } from '../../src-shared/errors.ts'
+import { ComputeClock } from './compute-clock.ts'
 
 // Graphs run on a thread of libuv's pool, on a stack of koffi's: deep enough for building the graphs of big models.
 // koffi takes settings only before the first library is loaded, so this is done on import.
@@ -23,6 +24,7 @@ export type NativeLibraries = {
   readonly base: Library // tensors, graphs, allocation, gguf
   readonly ggml: Library // backend registry
   readonly llama: Library
+  readonly clock: ComputeClock // of everything that is computed with them
 }
 
 type Package = { readonly name: string; readonly backend: BackendName }
@@ -131,7 +133,7 @@ export function loadNativeLibraries(requested?: BackendName): NativeLibraries {
     const ggml = koffi.load(fileIn(directory, 'ggml'), options)
     const llama = koffi.load(fileIn(directory, 'llama'), options)
     ggml.func('void ggml_backend_load_all_from_path(const char *directory)')(directory)
-    return { directory, backend, base, ggml, llama }
+    return { directory, backend, base, ggml, llama, clock: new ComputeClock() }
   }
   throw new AppError(
     'not_found',

@@ -173,11 +173,14 @@ export class LlamaContext {
       seq_id: this.#sequenceAddresses,
       logits: batch.outputs,
     }
-    const status = await new Promise<number>((resolve, reject) => {
-      this.#functions.decode.async(this.#pointer, native, (error, code) =>
-        error ? reject(error) : resolve(code),
-      )
-    })
+    const status = await this.model.clock.measure(
+      () =>
+        new Promise<number>((resolve, reject) => {
+          this.#functions.decode.async(this.#pointer, native, (error, code) =>
+            error ? reject(error) : resolve(code),
+          )
+        }),
+    )
     if (status !== 0) throw decodeError(status, batch, shape)
   }
 

@@ -1,4 +1,5 @@
 /** A model as llama.cpp has loaded it, with its vocabulary, and the LoRA adapters loaded for it. */
+import type { ComputeClock } from './compute-clock.ts'
 import type { Pointer } from './declarations.ts'
 import type { LlamaFunctions, ModelParams } from './llama-declarations.ts'
 import type { Llama } from './llama.ts'
@@ -21,6 +22,7 @@ const noVocabulary = 0
 export class LlamaModel {
   /** @internal */ readonly functions: LlamaFunctions
   /** @internal */ readonly pointer: Pointer
+  /** @internal */ readonly clock: ComputeClock
   readonly path: string
   readonly file: GgufFile
   readonly device: DeviceInfo
@@ -36,10 +38,11 @@ export class LlamaModel {
   readonly #adapters = new Set<LlamaAdapter>()
 
   private constructor(llama: Llama, path: string, file: GgufFile, pointer: Pointer, device: DeviceInfo) {
-    const { functions } = llama
+    const { functions, clock } = llama
     const token = (id: number): number | undefined => (id < 0 ? undefined : id)
     this.functions = functions
     this.pointer = pointer
+    this.clock = clock
     this.path = path
     this.file = file
     this.device = device

@@ -2,16 +2,18 @@
 import type { DeviceInfo } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { listDevices } from './backend.ts'
+import type { ComputeClock } from './compute-clock.ts'
 import type { NativeLibraries } from './library.ts'
 import { declareLlama, type LlamaFunctions } from './llama-declarations.ts'
 
 export type Llama = {
   readonly functions: LlamaFunctions
   readonly devices: readonly DeviceInfo[]
+  readonly clock: ComputeClock
 }
 
 export function openLlama(libraries: NativeLibraries): Llama {
-  return { functions: declareLlama(libraries), devices: listDevices(libraries) }
+  return { functions: declareLlama(libraries), devices: listDevices(libraries), clock: libraries.clock }
 }
 
 /** The device of that name, or the best one: a GPU if there is one, else the CPU. Throws `not_found`. */
