@@ -11,18 +11,32 @@ const only = (...names) => names.map((name) => new RegExp(`^${name}(/|$)`))
 const importTable = {
   'src-shared': { may: [], outside: only('zod', 'pure-rand') },
 
-  // Inside src-core: app → api → jobs; compute, models and system never look up.
+  // Inside src-core: app → api → jobs, and app → runs → loop → tasksets; the others never look up.
   'src-core/app.ts': {
     may: [
       'src-shared',
-      ...['api', 'jobs', 'compute', 'models', 'system'].map((folder) => `src-core/${folder}`),
+      ...['api', 'compute', 'jobs', 'models', 'recipes', 'runs', 'store', 'system'].map(
+        (folder) => `src-core/${folder}`,
+      ),
     ],
     outside: [node],
   },
   'src-core/api': { may: ['src-shared', 'src-core/jobs'], outside: [node] },
   'src-core/jobs': { may: ['src-shared'], outside: [node] },
   'src-core/compute': { may: ['src-shared'], outside: [node] },
-  'src-core/models': { may: ['src-shared'], outside: [node] },
+  'src-core/runs': {
+    may: [
+      'src-shared',
+      ...['graders', 'loop', 'models', 'recipes', 'store', 'tasksets'].map((folder) => `src-core/${folder}`),
+    ],
+    outside: [node],
+  },
+  'src-core/loop': { may: ['src-shared'], outside: [node] },
+  'src-core/recipes': { may: ['src-shared', 'src-core/loop'], outside: [node, ...only('smol-toml')] },
+  'src-core/tasksets': { may: ['src-shared'], outside: [node, ...only('zod')] },
+  'src-core/graders': { may: ['src-shared', 'src-core/jobs'], outside: [node, ...only('zod')] },
+  'src-core/store': { may: ['src-shared'], outside: [node, ...only('better-sqlite3')] },
+  'src-core/models': { may: ['src-shared'], outside: [node, ...only('zod')] },
   'src-core/system': { may: ['src-shared'], outside: [node] },
   'src-core': { may: ['src-shared'], outside: [node] },
 
@@ -63,7 +77,7 @@ function coreFolders() {
 }
 
 export default defineConfig(
-  { ignores: ['out/**', 'node_modules/**', 'coverage/**'] },
+  { ignores: ['.selkie/**', 'out/**', 'node_modules/**', 'coverage/**'] },
   {
     files: ['**/*.ts', '**/*.svelte'],
     extends: [...ts.configs.recommendedTypeChecked, ...svelte.configs.recommended],

@@ -13,6 +13,26 @@ export const rate = (value: number): string => (value >= 100 ? value.toFixed(0) 
 
 export const percent = (value: number): string => `${(value * 100).toFixed(1)} %`
 
+/** A time span to the nearest unit that says enough: 45 s, 12 min, 3 h 5 min. */
+export function duration(seconds: number): string {
+  if (seconds < 60) return `${Math.ceil(seconds)} s`
+  const minutes = Math.round(seconds / 60)
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
+}
+
+/** One line per row, the columns aligned. */
+export function table(rows: readonly (readonly string[])[]): string {
+  const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0))
+  return rows
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(width(column)))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
 /** One `name: value` line per field; what is nested is indented. */
 export function fields(value: object, indent = ''): string {
   return Object.entries(value)

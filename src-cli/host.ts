@@ -16,7 +16,8 @@ export function findRoot(): string {
   return folder
 }
 
-export function createHost(): App {
+/** `storeFolder`: absolute; see store-folder.ts. */
+export function createHost(storeFolder: string): App {
   const root = findRoot()
   const runsFromSources = import.meta.filename.endsWith('.ts')
   const entry = (name: string): string =>
@@ -28,6 +29,7 @@ export function createHost(): App {
     entries: { generator: entry('generator'), trainer: entry('trainer') },
     selkieVersion: version,
     root,
+    storeFolder,
     workingFolder: process.cwd(),
     env: process.env,
   })

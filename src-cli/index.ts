@@ -3,9 +3,17 @@ import { Command, CommanderError } from 'commander'
 import { benchCommand } from './commands/bench.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
+import { fsckCommand } from './commands/fsck.ts'
 import { generateCommand } from './commands/generate.ts'
 import { inspectCommand } from './commands/inspect.ts'
+import { learnCommand } from './commands/learn.ts'
+import { modelsCommand } from './commands/models.ts'
+import { nanoCommand } from './commands/nano.ts'
+import { planCommand } from './commands/plan.ts'
+import { recipeCommand } from './commands/recipe.ts'
+import { runCommand } from './commands/run.ts'
 import { scoreCommand } from './commands/score.ts'
+import { showCommand } from './commands/show.ts'
 import { trainCommand } from './commands/train.ts'
 import { reportError } from './result.ts'
 
@@ -13,13 +21,21 @@ const program = new Command('selkie')
   .description('Trains small LoRA adapters on a local model, and shows what they change.')
   .addHelpText('after', '\nExit status: 0 success, 1 a run failed, 2 wrong usage or bad input.')
 for (const create of [
+  demoCommand,
+  learnCommand,
+  runCommand,
+  planCommand,
+  recipeCommand,
+  showCommand,
+  fsckCommand,
+  nanoCommand,
   trainCommand,
   generateCommand,
   scoreCommand,
   benchCommand,
   inspectCommand,
+  modelsCommand,
   doctorCommand,
-  demoCommand,
 ]) {
   program.addCommand(create())
 }

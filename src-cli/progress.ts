@@ -1,8 +1,9 @@
 /** Shows a job's progress on stderr: one line that is redrawn in a terminal, a plain line now and then in a pipe. */
 import type { WriteStream } from 'node:tty'
 import type { JobPhase, JobProgress } from '../src-shared/api/job.ts'
-import { bytes, loss, rate } from './format.ts'
+import { bytes, duration, loss, rate } from './format.ts'
 
+type JobProgressOf<T extends JobProgress['type']> = Extract<JobProgress, { readonly type: T }>
 export type ProgressDisplay = { show(progress: JobProgress): void; end(): void }
 export type ProgressStream = Pick<WriteStream, 'write'> & {
   readonly isTTY?: boolean
@@ -17,6 +18,8 @@ const phases: Readonly<Record<JobPhase, string>> = {
   scoring: 'Scoring',
   'prompt-speed': "Measuring llama.cpp's prompt speed",
   'training-speed': 'Measuring the training speed',
+  downloading: 'Downloading',
+  planning: "Measuring this machine's speed",
 }
 
 const barLength = 24
@@ -35,13 +38,15 @@ export function createProgressDisplay(stream: ProgressStream, now: () => number)
     stream.write(`\r\x1b[K${line.slice(0, (stream.columns ?? 80) - 1)}`)
     isDrawn = true
   }
-  const count = (done: number, total: number, details: string): void => {
-    if (stream.isTTY) return redraw(`${bar(done, total)} ${done}/${total}${details}`)
-    if (done === lastDone || (now() - lastPlainMs < plainIntervalMs && done < total)) return
+  const advance = (done: number, total: number | null, text: string): void => {
+    if (stream.isTTY) return redraw(total === null ? text : `${bar(done, total)} ${text}`)
+    if (done === lastDone || (now() - lastPlainMs < plainIntervalMs && done !== total)) return
     lastPlainMs = now()
     lastDone = done
-    keep(`${done}/${total}${details}`)
+    keep(text)
   }
+  const count = (done: number, total: number, details: string): void =>
+    advance(done, total, `${done}/${total}${details}`)
   return {
     show(progress) {
       switch (progress.type) {
@@ -67,7 +72,9 @@ export function createProgressDisplay(stream: ProgressStream, now: () => number)
           return count(step, totalSteps, `  ${details.join('  ')}`)
         }
         case 'count':
-          return count(progress.done, progress.total, '')
+          return count(progress.done, progress.total, progress.what === undefined ? '' : `  ${progress.what}`)
+        case 'download':
+          return advance(progress.receivedBytes, progress.totalBytes, received(progress))
       }
     },
     end() {
@@ -75,6 +82,14 @@ export function createProgressDisplay(stream: ProgressStream, now: () => number)
       isDrawn = false
     },
   }
+}
+
+function received({ receivedBytes, totalBytes, bytesPerSecond }: JobProgressOf<'download'>): string {
+  const speed = `${bytes(bytesPerSecond)}/s`
+  if (totalBytes === null) return `${bytes(receivedBytes)}  ${speed}`
+  const leftBytes = totalBytes - receivedBytes
+  const left = leftBytes > 0 && bytesPerSecond > 0 ? `  ${duration(leftBytes / bytesPerSecond)} left` : ''
+  return `${bytes(receivedBytes)} of ${bytes(totalBytes)}  ${speed}${left}`
 }
 
 function bar(done: number, total: number): string {

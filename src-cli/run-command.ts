@@ -7,6 +7,7 @@ import { toWireError } from '../src-shared/errors.ts'
 import { createHost } from './host.ts'
 import { createProgressDisplay } from './progress.ts'
 import { printJson, reportError } from './result.ts'
+import { defaultStoreFolder } from '../src-core/system/store-folder.ts'
 
 export type CommandTools = {
   readonly api: ApiClient
@@ -16,11 +17,11 @@ export type CommandTools = {
 
 /** Prints what `work` returns: as JSON, or as the text that `describe` makes of it. */
 export async function runCommand<T>(
-  { json = false }: { readonly json?: boolean | undefined },
+  { json = false, store = defaultStoreFolder() }: { readonly json?: boolean; readonly store?: string },
   work: (tools: CommandTools) => Promise<T>,
   describe: (result: T) => string,
 ): Promise<void> {
-  const host = createHost()
+  const host = createHost(store)
   const api = createApiClient(host)
   try {
     const say = (line: string): void => void process.stderr.write(`${line}\n`)

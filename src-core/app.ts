@@ -1,20 +1,34 @@
 /** Builds the whole Electron-free application. A host supplies the launcher, and exposes `request` and `subscribe`. */
+import { join } from 'node:path'
 import type { Events, EventName } from '../src-shared/api/contract.ts'
+import type { Recipe } from '../src-shared/recipe.ts'
 import type { Transport } from '../src-shared/api/transport.ts'
 import { createDispatch } from './api/router.ts'
 import { Compute, type ComputeEntries } from './compute/compute.ts'
 import type { Launch } from './compute/launcher.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { createJobRunner } from './jobs/run.ts'
+import { createModelCatalogue } from './models/catalogue.ts'
 import { readGgufFile } from './models/gguf-file.ts'
 import { inspectGguf } from './models/inspect.ts'
+import { createModelDownloads } from './models/model-downloads.ts'
+import { listRecipes } from './recipes/load-recipe.ts'
+import { planRecipe } from './recipes/plan-recipe.ts'
+import { benchLoop } from './runs/bench-loop.ts'
+import { evaluateRecipeLearner } from './runs/evaluate-learner.ts'
+import { readRecipeTaskset, type RunTools } from './runs/prepare-run.ts'
+import { rowsOf } from './runs/rows-of.ts'
+import { Runs } from './runs/runs.ts'
+import { fsck } from './store/fsck.ts'
 import { examine } from './system/doctor.ts'
+import { machineOf } from './system/machine.ts'
 
 export type AppOptions = {
   readonly launch: Launch
   readonly entries: ComputeEntries
   readonly selkieVersion: string
   readonly root: string // the project's or the packaged app's folder
+  readonly storeFolder: string // made when something is first kept in it
   readonly workingFolder: string
   readonly env: NodeJS.ProcessEnv
 }
@@ -22,22 +36,71 @@ export type AppOptions = {
 /** `dispose` cancels what runs and ends the compute processes. */
 export type App = Transport & { dispose(): Promise<void> }
 
-export function createApp({ launch, entries, ...surroundings }: AppOptions): App {
+export function createApp({ launch, entries, storeFolder, ...surroundings }: AppOptions): App {
   const listeners = new Set<(name: string, payload: unknown) => void>()
   const emit = <E extends EventName>(name: E, payload: Events[E]): void => {
     for (const listener of [...listeners]) listener(name, payload)
   }
   const compute = new Compute(launch, entries)
-  const jobs = new Jobs(createJobRunner({ compute, readGgufHeader: readGgufFile }), (event) =>
-    emit('job', event),
-  )
+  const models = createModelCatalogue({
+    bundledFolder: join(surroundings.root, 'resources', 'models'),
+    storeFolder,
+  })
+  const modelDownloads = createModelDownloads(models, surroundings.env)
+  const runTools: RunTools = {
+    compute,
+    resolveModel: async (nameOrPath) => (await models.resolve(nameOrPath)).path,
+    recipesFolder: join(surroundings.root, 'resources', 'recipes'),
+    tasksetsFolder: join(surroundings.root, 'resources', 'tasksets'),
+    env: surroundings.env,
+  }
+  const runs = new Runs({
+    ...runTools,
+    storeFolder,
+    codeVersion: surroundings.selkieVersion,
+    emit: (news) => emit('run', news),
+  })
+  const planTools = {
+    compute,
+    resolveModel: runTools.resolveModel,
+    bundledFolder: runTools.recipesFolder,
+    readGgufHeader: readGgufFile,
+    readTaskset: (source: Recipe['taskset']) => readRecipeTaskset(source, runTools.tasksetsFolder),
+    machine: () => machineOf(storeFolder),
+  }
+  const runJob = createJobRunner({
+    compute,
+    modelDownloads,
+    readGgufHeader: readGgufFile,
+    runJobs: {
+      plan: (recipe, signal) => planRecipe(recipe, planTools, signal),
+      evaluateLearner: (spec, options) => evaluateRecipeLearner(spec, runTools, options),
+      benchLoop: (recipe, options) =>
+        benchLoop(recipe, runTools, { ...options, codeVersion: surroundings.selkieVersion }),
+    },
+  })
+  const jobs = new Jobs(runJob, (event) => emit('job', event))
   const request = createDispatch({
     'system.doctor': () => examine({ ...surroundings, ready: (process) => compute.ready(process) }),
     'files.inspect': ({ path }) => inspectGguf(path),
+    'models.list': () => models.list(),
+    'models.add': ({ path, name }) => models.add(path, name),
+    'models.preview': (request) => modelDownloads.preview(request),
     'jobs.start': (spec) => jobs.start(spec),
     'jobs.get': ({ id }) => jobs.get(id),
     'jobs.list': () => jobs.list(),
     'jobs.cancel': ({ id }) => jobs.cancel(id),
+    'recipes.list': () => listRecipes(runTools.recipesFolder),
+    'runs.start': ({ recipe, seed }) => runs.start(recipe, seed),
+    'runs.learn': (input) => runs.learn(input),
+    'runs.resume': ({ id }) => runs.resume(id),
+    'runs.pause': ({ id }) => runs.pause(id),
+    'runs.cancel': ({ id }) => runs.cancel(id),
+    'runs.list': () => runs.list(),
+    'runs.show': ({ id }) => runs.show(id),
+    'runs.events': ({ id, after }) => runs.read((store) => store.eventsAfter(id, after)),
+    'runs.rows': ({ id, of, key }) => runs.read((store) => rowsOf(store, id, of, key)),
+    'store.check': ({ readData }) => fsck(storeFolder, { readData }),
   })
   return {
     request,
@@ -46,6 +109,7 @@ export function createApp({ launch, entries, ...surroundings }: AppOptions): App
       return () => listeners.delete(listener)
     },
     dispose: async () => {
+      await runs.dispose()
       await compute.dispose()
       await jobs.dispose()
     },

@@ -2,6 +2,7 @@
 import { join } from 'node:path'
 import { app as electron } from 'electron'
 import { createApp } from '../src-core/app.ts'
+import { defaultStoreFolder } from '../src-core/system/store-folder.ts'
 import { appOrigin, registerAppScheme, serveAppProtocol } from './app-protocol.ts'
 import { serveIpc } from './ipc.ts'
 import { launchWithUtilityProcess } from './launcher.ts'
@@ -28,6 +29,7 @@ async function start(): Promise<void> {
     entries: { generator: entry('generator'), trainer: entry('trainer') },
     selkieVersion: electron.getVersion(),
     root: electron.getAppPath(),
+    storeFolder: defaultStoreFolder(),
     workingFolder: electron.getPath('userData'),
     env: process.env,
   })

@@ -1,29 +1,23 @@
-/** `selkie demo`: a model learns a short text; its loss, and what it says before and after. */
+/** `selkie demo`: the whole loop on the bundled model, in minutes. */
 import { Command } from 'commander'
-import { file, jsonOption } from '../options.ts'
+import { countOrZero, jsonOption } from '../options.ts'
+import { storeOption } from '../store-folder.ts'
+import type { RunFlags } from './run.ts'
 
-export type DemoFlags = {
-  readonly model?: string
-  readonly text?: string
-  readonly out?: string
-  readonly json?: true
-}
+export type DemoFlags = RunFlags & { readonly recipe: string; readonly seed?: number }
 
 const examples = `
 Examples:
   selkie demo
-  selkie demo --model base.gguf --text notes.txt`
+  selkie demo --seed 7 --json`
 
 export function demoCommand(): Command {
   return new Command('demo')
-    .description('watch a small model learn a short text')
-    .option('--model <file>', 'another base model', file)
-    .option('--text <file>', 'another text', file)
-    .option('--out <file>', 'where to write the adapter (default: .selkie/demo-adapter.gguf)', file)
+    .description('watch a small model learn to teach itself: two rounds of SEAL on real passages')
+    .option('--recipe <recipe>', 'another recipe', 'demo')
+    .option('--seed <n>', 'another seed than the recipe’s', countOrZero)
+    .addOption(storeOption())
     .addOption(jsonOption())
     .addHelpText('after', examples)
-    .action(async (flags: DemoFlags) => {
-      const { runDemo } = await import('../demo.ts')
-      await runDemo(flags)
-    })
+    .action(async (flags: DemoFlags) => (await import('../demo.ts')).runDemo(flags))
 }

@@ -1,6 +1,11 @@
 /** What the jobs need from the rest of the core; `compute` and `models` implement it. */
 import type { GeneratorMethods, TrainerMethods } from '../../src-shared/compute-protocol.ts'
 import type { JobProgress } from '../../src-shared/api/job.ts'
+import type { DownloadedModel, ModelRequest } from '../../src-shared/api/models.ts'
+import type { JobSpecOf } from '../../src-shared/api/job-spec.ts'
+import type { LearnerReport } from '../../src-shared/learner-report.ts'
+import type { LoopBenchReport } from '../../src-shared/loop-bench-report.ts'
+import type { Plan } from '../../src-shared/plan.ts'
 import type { GgufFile } from '../../src-shared/gguf/types.ts'
 
 type AllMethods = GeneratorMethods & TrainerMethods
@@ -13,8 +18,36 @@ export type ComputePort = {
   ): Promise<AllMethods[Name][1]>
 }
 
+export type ModelDownloadsPort = {
+  download(
+    request: ModelRequest,
+    options: {
+      readonly signal: AbortSignal
+      readonly onProgress: (progress: {
+        readonly receivedBytes: number
+        readonly totalBytes: number | null
+        readonly bytesPerSecond: number
+      }) => void
+    },
+  ): Promise<DownloadedModel>
+}
+
+type CountingOptions = {
+  readonly signal: AbortSignal
+  readonly onProgress: (what: string, done: number, total: number) => void
+}
+
+/** Jobs that are about runs; `runs` implements them. */
+export type RunJobsPort = {
+  plan(recipe: string, signal: AbortSignal): Promise<Plan>
+  evaluateLearner(spec: JobSpecOf<'evaluate-learner'>, options: CountingOptions): Promise<LearnerReport>
+  benchLoop(recipe: string, options: CountingOptions): Promise<LoopBenchReport>
+}
+
 export type JobTools = {
   readonly compute: ComputePort
+  readonly modelDownloads: ModelDownloadsPort
+  readonly runJobs: RunJobsPort
   /** Throws `not_found`, `corrupt_file`. */
   readonly readGgufHeader: (path: string) => GgufFile
 }

@@ -2,8 +2,9 @@
 import type { JobResult } from '../../src-shared/api/job.ts'
 import type { JobSpec } from '../../src-shared/api/job-spec.ts'
 import { runBench } from './bench.ts'
+import { runDownload } from './download.ts'
 import { runGenerate } from './generate.ts'
-import type { JobTools } from './ports.ts'
+import type { JobContext, JobTools } from './ports.ts'
 import type { JobRunner } from './jobs.ts'
 import { runScore } from './score.ts'
 import { runTrain } from './train.ts'
@@ -20,6 +21,22 @@ export function createJobRunner(tools: JobTools): JobRunner {
         return { type: spec.type, value: await runScore(spec, context) }
       case 'bench':
         return { type: spec.type, value: await runBench(spec, context) }
+      case 'download':
+        return { type: spec.type, value: await runDownload(spec, context) }
+      case 'plan':
+        context.progress({ type: 'phase', phase: 'planning' })
+        return { type: spec.type, value: await context.runJobs.plan(spec.recipe, context.signal) }
+      case 'evaluate-learner':
+        return { type: spec.type, value: await context.runJobs.evaluateLearner(spec, counting(context)) }
+      case 'bench-loop':
+        return { type: spec.type, value: await context.runJobs.benchLoop(spec.recipe, counting(context)) }
     }
   }
+}
+
+/** For a job that counts what it has done of its parts. */
+function counting({ signal, progress }: JobContext) {
+  const onProgress = (what: string, done: number, total: number): void =>
+    progress({ type: 'count', done, total, what })
+  return { signal, onProgress }
 }

@@ -3,10 +3,13 @@
  * out; anything longer than about a second is a job, which returns its id at once and reports by events.
  */
 import type { InspectReport } from '../gguf/inspect-report.ts'
+import type { LedgerRow, Run, RunEvent, StoreReport } from '../records.ts'
 import type { DoctorReport } from './doctor.ts'
 import type { Job, JobEvent } from './job.ts'
 import type { JobSpec } from './job-spec.ts'
+import type { CatalogueModel, DownloadPreview, ModelRequest } from './models.ts'
 import type { AssertNever, NotPlain } from './plain.ts'
+import type { LearnInput, RunNews, RunReport } from './runs.ts'
 
 export type NoInput = Readonly<Record<string, never>>
 export type JobId = { readonly id: string }
@@ -16,14 +19,42 @@ export type Methods = {
   'system.doctor': [NoInput, DoctorReport]
   /** Reads a GGUF model or adapter and hashes it: a few seconds for a large file. */
   'files.inspect': [{ readonly path: string }, InspectReport]
+  /** Every model that is there, with what its header says. */
+  'models.list': [NoInput, readonly CatalogueModel[]]
+  /** Lists a GGUF file under a name; the file stays where it is. */
+  'models.add': [{ readonly path: string; readonly name?: string }, CatalogueModel]
+  /** Looks at a model where it lies, before the job `download`: a few seconds over the network. */
+  'models.preview': [ModelRequest, DownloadPreview]
   'jobs.start': [JobSpec, JobId]
   'jobs.get': [JobId, Job]
   'jobs.list': [NoInput, readonly Job[]]
   /** Asks a job to stop; its end comes as an event. A job that has ended stays as it is. */
   'jobs.cancel': [JobId, Job]
+  /** The recipes that come with Selkie. */
+  'recipes.list': [NoInput, readonly { readonly name: string; readonly description: string }[]]
+  /** Checks a recipe and starts its run; the reply comes once everything it names was found to be right. */
+  'runs.start': [{ readonly recipe: string; readonly seed?: number }, RunId]
+  /** A run of one passage: what the model knows before, a self-edit, and what it knows after. */
+  'runs.learn': [LearnInput, RunId]
+  /** Goes on with a run that was paused, interrupted, or has failed. */
+  'runs.resume': [RunId, RunId]
+  /** Asks for a stop after the work at hand; nothing is lost. */
+  'runs.pause': [RunId, Run]
+  /** Ends a run for good; what it has made stays. */
+  'runs.cancel': [RunId, Run]
+  'runs.list': [NoInput, readonly RunReport[]]
+  'runs.show': [RunId, RunReport]
+  'runs.events': [{ readonly id: string; readonly after: number }, readonly RunEvent[]]
+  /** A candidate, an adapter, a round or an arm with the rows that belong to it; `id` as `selkie show` prints it. */
+  'runs.rows': [{ readonly id: string; readonly of: RowKind; readonly key: string }, readonly LedgerRow[]]
+  'store.check': [{ readonly readData: boolean }, StoreReport]
 }
 
-export type Events = { job: JobEvent }
+export type RunId = { readonly id: string }
+export const rowKinds = ['candidate', 'adapter', 'round', 'arm'] as const
+export type RowKind = (typeof rowKinds)[number]
+
+export type Events = { job: JobEvent; run: RunNews }
 
 export type MethodName = keyof Methods
 export type EventName = keyof Events

@@ -1,6 +1,7 @@
 /** What a client may ask for as a job, as schemas: the host checks every input against them, the types follow. */
 import * as z from 'zod'
 import { targetModules } from '../compute-protocol.ts'
+import { splits } from '../task.ts'
 
 const path = z.string().min(1, 'must name a file')
 const count = z.int().min(1, 'must be at least 1')
@@ -95,7 +96,43 @@ const bench = z.strictObject({
   ...placement,
 })
 
-export const jobSpec = z.discriminatedUnion('type', [train, generate, score, bench])
+export const modelRequest = z.strictObject({
+  reference: z.string().min(1, 'must name a model'),
+  name: z.exactOptional(z.string().min(1, 'must not be empty')),
+  sha256: z.exactOptional(z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits in lower case')),
+  allowHttp: z.boolean(),
+})
+const download = z.strictObject({ type: z.literal('download'), ...modelRequest.shape })
+
+const plan = z.strictObject({ type: z.literal('plan'), recipe: z.string().min(1, 'must name a recipe') })
+
+/** How well a recipe's model can be taught: controls, sampled self-edits, and the noise of their rewards. */
+const evaluateLearner = z.strictObject({
+  type: z.literal('evaluate-learner'),
+  recipe: z.string().min(1, 'must name a recipe'),
+  split: z.enum(splits),
+  passages: count,
+  samples: count, // self-edits per passage
+  trials: count, // per self-edit
+  seed,
+})
+
+/** The speed of one round of a recipe's loop. */
+const benchLoop = z.strictObject({
+  type: z.literal('bench-loop'),
+  recipe: z.string().min(1, 'must name a recipe'),
+})
+
+export const jobSpec = z.discriminatedUnion('type', [
+  train,
+  generate,
+  score,
+  bench,
+  download,
+  plan,
+  evaluateLearner,
+  benchLoop,
+])
 
 export type JobSpec = z.infer<typeof jobSpec>
 export type JobType = JobSpec['type']

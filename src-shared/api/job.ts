@@ -1,7 +1,11 @@
 /** A job as its clients see it: its state, what it reports while it runs, and what each type of job gives. */
 import type { FinishReason, OperationTime, TrainProgress } from '../compute-protocol.ts'
 import type { WireError } from '../errors.ts'
+import type { LearnerReport } from '../learner-report.ts'
+import type { LoopBenchReport } from '../loop-bench-report.ts'
+import type { Plan } from '../plan.ts'
 import type { JobSpec, JobType } from './job-spec.ts'
+import type { DownloadedModel } from './models.ts'
 
 export type JobResults = {
   train: {
@@ -38,14 +42,32 @@ export type JobResults = {
     readonly gainOverSequential: number | null
     readonly operations: readonly OperationTime[]
   }
+  download: DownloadedModel
+  plan: Plan
+  'evaluate-learner': LearnerReport
+  'bench-loop': LoopBenchReport
 }
 
 export type JobPhase =
-  'reading' | 'tokenizing' | 'training' | 'generating' | 'scoring' | 'prompt-speed' | 'training-speed'
+  | 'reading'
+  | 'tokenizing'
+  | 'training'
+  | 'generating'
+  | 'scoring'
+  | 'prompt-speed'
+  | 'training-speed'
+  | 'downloading'
+  | 'planning'
 
 export type JobProgress =
   | { readonly type: 'phase'; readonly phase: JobPhase }
-  | { readonly type: 'count'; readonly done: number; readonly total: number }
+  | { readonly type: 'count'; readonly done: number; readonly total: number; readonly what?: string }
+  | {
+      readonly type: 'download'
+      readonly receivedBytes: number // of the whole file, with what an earlier attempt had left
+      readonly totalBytes: number | null
+      readonly bytesPerSecond: number
+    }
   | TrainProgress
 
 export type JobResult = { [T in JobType]: { readonly type: T; readonly value: JobResults[T] } }[JobType]

@@ -28,6 +28,7 @@ function newApp(): App {
     entries: { generator: child, trainer: child },
     selkieVersion: '0.0.0',
     root: folder,
+    storeFolder: join(folder, 'store'),
     workingFolder: folder,
     env: {},
   })

@@ -28,6 +28,7 @@ beforeAll(() => {
     entries,
     selkieVersion: '0',
     root: folder,
+    storeFolder: join(folder, 'store'),
     workingFolder: folder,
     env: {},
   })

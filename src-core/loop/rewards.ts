@@ -1,0 +1,86 @@
+/** From answers to rewards, and from rewards to the candidates that the policy learns from. */
+import type { Recipe } from '../../src-shared/recipe.ts'
+import type { CandidateRecord, RewardRecord } from '../../src-shared/records.ts'
+import { meanOf } from '../../src-shared/stats.ts'
+import type { Verdict } from '../../src-shared/task.ts'
+
+type Graded = { readonly verdict: Verdict }
+
+/** The share of graded answers that are correct; null if none was graded. */
+export function accuracyOf(answers: readonly Graded[]): number | null {
+  const graded = answers.filter(({ verdict }) => verdict !== 'ungraded')
+  if (graded.length === 0) return null
+  return graded.filter(({ verdict }) => verdict === 'correct').length / graded.length
+}
+
+/**
+ * The reward of a candidate from the answers of each of its trials, as the mean over the trials that could be graded:
+ * `accuracy`, as the original's code has it; `gain`, accuracy − baseline; `improvement`, the paper's definition, 1 if
+ * the mean accuracy is above the baseline, else 0. Null where nothing could be graded, or the baseline is needed and
+ * unknown: never 0 for a failure.
+ */
+export function rewardOf(
+  definition: Recipe['reward'],
+  trials: readonly (readonly Graded[])[],
+  baselineAnswers: readonly Graded[],
+): Omit<RewardRecord, 'candidateId'> {
+  const accuracies = trials.map(accuracyOf).filter((accuracy) => accuracy !== null)
+  const baseline = accuracyOf(baselineAnswers)
+  const answers = trials.flat()
+  const ungraded = answers.filter(({ verdict }) => verdict === 'ungraded').length
+  const accuracy = accuracies.length > 0 ? meanOf(accuracies) : null
+  return {
+    value: accuracy === null ? null : valueOf(definition, accuracy, baseline),
+    definition,
+    trials: trials.length,
+    graded: answers.length - ungraded,
+    ungraded,
+    baseline,
+  }
+}
+
+function valueOf(definition: Recipe['reward'], accuracy: number, baseline: number | null): number | null {
+  if (definition === 'accuracy') return accuracy
+  if (baseline === null) return null
+  return definition === 'gain' ? accuracy - baseline : Number(accuracy > baseline)
+}
+
+export type RewardedCandidate = {
+  readonly candidate: CandidateRecord
+  readonly reward: number | null
+  readonly baseline: number | null // accuracy
+}
+
+/**
+ * The candidates of a round to learn from, in the order of their groups. Ties go to the earliest sample. Candidates
+ * without a reward, or without a text, are never chosen.
+ */
+export function selectCandidates(
+  selection: Recipe['selection'],
+  definition: Recipe['reward'],
+  groups: readonly (readonly RewardedCandidate[])[],
+): CandidateRecord[] {
+  const eligible = groups.map((group) =>
+    group.filter((each): each is Rewarded => each.reward !== null && each.candidate.text !== ''),
+  )
+  switch (selection.rule) {
+    case 'best-of-group':
+      return eligible.flatMap((group) => descending(group).slice(0, 1)).map(({ candidate }) => candidate)
+    case 'above-baseline':
+      return eligible
+        .flat()
+        .filter(({ reward, baseline }) => reward > (definition === 'accuracy' ? (baseline ?? 0) : 0))
+        .map(({ candidate }) => candidate)
+    case 'top-fraction': {
+      const all = eligible.flat()
+      const kept = new Set(descending(all).slice(0, Math.ceil(selection.fraction * all.length)))
+      return all.filter((each) => kept.has(each)).map(({ candidate }) => candidate)
+    }
+  }
+}
+
+type Rewarded = RewardedCandidate & { readonly reward: number }
+
+function descending(candidates: readonly Rewarded[]): Rewarded[] {
+  return candidates.toSorted((a, b) => b.reward - a.reward) // stable
+}

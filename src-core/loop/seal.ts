@@ -1,0 +1,586 @@
+/**
+ * The outer loop: ReST-EM over self-edits (SEAL, arXiv 2506.10943). A round samples a group of candidates per task,
+ * tries each (train an adapter on it, ask the task's questions without the passage), rewards and selects, then
+ * fine-tunes the policy on the selected ones. Everything it makes goes into the run's ledger in a fixed order, one
+ * transaction per unit of work; a unit that is in the ledger already is skipped. So a run that was stopped anywhere
+ * goes on, and ends with the same ledger as one that was not.
+ *
+ * Different from the original:
+ * - The base model is what learns and is questioned; the policy only writes (see inner-loop.ts).
+ * - A crash or an ungraded answer never counts as incorrect; a candidate whose every trial failed has no reward.
+ * - Seeds follow from (run, round, task, candidate, trial); the original takes the clock.
+ * - Sequences end with one end token and no padding is learned, unless the recipe asks for the original's padding.
+ * - Selection may leave a group out (above-baseline) instead of always taking its best.
+ */
+import { rmSync, statSync } from 'node:fs'
+import type { AdapterUse, TrainedAdapter } from '../../src-shared/compute-protocol.ts'
+import { AppError, type WireError } from '../../src-shared/errors.ts'
+import { deriveSeed, shuffledIndices } from '../../src-shared/random.ts'
+import type { Recipe } from '../../src-shared/recipe.ts'
+import type {
+  CandidateRecord,
+  EventInput,
+  LedgerRow,
+  LedgerTable,
+  MeasurementInput,
+  PolicyVersionRecord,
+  RowFilter,
+} from '../../src-shared/records.ts'
+import { selfEditText } from '../../src-shared/self-edit-prompts.ts'
+import type { PassageTask, Taskset } from '../../src-shared/task.ts'
+import {
+  answerTasks,
+  runTrials,
+  type Answer,
+  type EvaluatedTrial,
+  type InnerLoopOptions,
+  type TrialInput,
+} from './inner-loop.ts'
+import { trainPolicy } from './policy.ts'
+import type { LedgerPort } from './ports.ts'
+import { rewardOf, selectCandidates, type RewardedCandidate } from './rewards.ts'
+import { sampleSelfEdits, type SelfEdit } from './self-edits.ts'
+import { summarize } from './summary.ts'
+import { trainTexts } from './train-sequences.ts'
+
+export type SealOptions = Omit<
+  InnerLoopOptions,
+  'lora' | 'optimizer' | 'sealFaithfulPadTo' | 'answerTokens' | 'adaptersAtOnce' | 'parallel'
+> & {
+  readonly ledger: LedgerPort
+  readonly runId: string
+  readonly recipe: Recipe
+  readonly taskset: Taskset
+  readonly modelSha256: string
+  /** Also the adapters of the evaluation, not only those of the rounds. */
+  readonly keepsEvaluationAdapters: boolean
+  readonly onProgress: (progress: SealProgress) => void
+  /** Asked between units of work; true ends the run early with everything kept. */
+  readonly isPaused: () => boolean
+}
+
+export type SealProgress = {
+  readonly phase: 'evaluating' | 'writing' | 'trying' | 'learning'
+  readonly text: string
+  readonly done: number // units of work of the whole run
+  readonly total: number
+}
+
+/** Thrown when the run is to stop for now: on request, or for a reason that has to be mended first. */
+export class Paused extends Error {
+  override readonly name = 'Paused'
+  readonly reason: WireError | null
+
+  constructor(reason: WireError | null) {
+    super(reason?.message ?? 'The run was asked to pause.')
+    this.reason = reason
+  }
+}
+
+/** Self-edits are sampled for this many tasks at once. */
+const tasksPerSampling = 8
+
+/** Runs or goes on with a run until its results are in the ledger. Throws `Paused`, `cancelled`, what compute throws. */
+export async function runSeal(options: SealOptions): Promise<void> {
+  requireEnoughTasks(options.recipe, options.taskset)
+  await new SealRun(options).run()
+}
+
+class SealRun {
+  readonly #options: SealOptions
+  readonly #recipe: Recipe
+  readonly #inner: InnerLoopOptions
+  #done = 0
+  readonly #total: number
+
+  constructor(options: SealOptions) {
+    const { recipe } = options
+    this.#options = options
+    this.#recipe = recipe
+    this.#inner = innerLoopOptions(options, recipe)
+    this.#total = unitsOf(recipe)
+  }
+
+  async run(): Promise<void> {
+    const { outerLoop, evaluation } = this.#recipe
+    const heldOut = this.#heldOutTasks()
+    this.#once('policy_versions', { version: 0 }, () => [
+      { table: 'policy_versions', version: 0, adapterSha256: null, parent: null, training: null },
+    ])
+    if (evaluation.arms.includes('frozen')) await this.#ask('frozen', heldOut, false)
+    if (evaluation.arms.includes('passage-in-prompt')) await this.#ask('passage-in-prompt', heldOut, true)
+    if (evaluation.arms.includes('bare-passage')) await this.#evaluate('bare-passage', heldOut, 0)
+    if (evaluation.arms.includes('untrained')) await this.#evaluate('policy-0', heldOut, 0)
+    for (let round = 0; round < outerLoop.rounds; round++) {
+      await this.#round(round)
+      if (evaluation.arms.includes('each-round'))
+        await this.#evaluate(`policy-${round + 1}`, heldOut, round + 1)
+    }
+    const { ledger, runId } = this.#options
+    this.#once('results', { name: 'summary' }, () => [
+      { table: 'results', name: 'summary', data: summarize(ledger, runId, this.#recipe, heldOut) },
+    ])
+  }
+
+  async #round(round: number): Promise<void> {
+    const tasks = this.#tasksOfRound(round)
+    this.#once('rounds', { round }, () => [
+      { table: 'rounds', round, policyVersion: round, tasks: tasks.map(({ id }) => id) },
+    ])
+    await this.#ask(`baseline-${round}`, tasks, false)
+    const size = this.#recipe.selfEdit.groupSize
+    const group = { arm: 'train', round, version: round, size, keepsAdapters: true }
+    await this.#write(group, tasks)
+    await this.#tryAll(group, tasks, this.#recipe.innerLoop.trials)
+    this.#select(round, tasks)
+    await this.#learn(round)
+  }
+
+  /** Self-edits of a policy (or the bare passage) for tasks it never learned from. */
+  async #evaluate(arm: string, tasks: readonly PassageTask[], version: number): Promise<void> {
+    const { samples, trials } = this.#recipe.evaluation
+    const size = arm === 'bare-passage' ? 1 : samples
+    const keepsAdapters = this.#options.keepsEvaluationAdapters
+    const group = { arm, round: version, version, size, keepsAdapters }
+    await this.#write(group, tasks)
+    await this.#tryAll(group, tasks, trials)
+  }
+
+  // ------------------------------------------------------------------------------------------ answering
+
+  /** Answers of the base model without any adapter. */
+  async #ask(arm: string, tasks: readonly PassageTask[], passageInPrompt: boolean): Promise<void> {
+    await this.#unit('answers', { arm }, 'evaluating', arm, async () => {
+      const asked = tasks.map((task) => ({ task, passageInPrompt }))
+      const answers = await answerTasks(this.#inner, asked, [])
+      requireVerdicts(answers.flat())
+      const rowsOf = (each: readonly Answer[], index: number): LedgerRow[] =>
+        this.#answerRows(arm, null, null, tasks[index]!, each, arm)
+      return { rows: answers.flatMap(rowsOf) }
+    })
+  }
+
+  #answerRows(
+    arm: string,
+    policyVersion: number | null,
+    trialId: string | null,
+    task: PassageTask,
+    answers: readonly Answer[],
+    prefix: string,
+  ): LedgerRow[] {
+    const grader = this.#options.grader.name
+    return answers.map(({ questionId, text, tokens, verdict, detail }) => ({
+      table: 'answers',
+      id: `${prefix}/${questionId}`,
+      trialId,
+      arm,
+      policyVersion,
+      taskId: task.id,
+      questionId,
+      text,
+      tokens,
+      verdict,
+      grader,
+      judge: detail,
+    }))
+  }
+
+  // ------------------------------------------------------------------------------------------ writing
+
+  async #write(group: Group, tasks: readonly PassageTask[]): Promise<void> {
+    for (let from = 0; from < tasks.length; from += tasksPerSampling) {
+      const some = tasks.slice(from, from + tasksPerSampling)
+      const first = candidateId(group, some[0]!, 0)
+      const place = `${some[0]!.title} and ${some.length - 1} more`
+      await this.#unit('candidates', { id: first }, 'writing', place, async () => ({
+        rows: await this.#sample(group, some),
+      }))
+    }
+  }
+
+  async #sample(group: Group, tasks: readonly PassageTask[]): Promise<LedgerRow[]> {
+    const { prompts, temperature, topP, maxTokens } = this.#recipe.selfEdit
+    const sampling = { temperature, topP, maxTokens, stop: [] }
+    const bare = group.arm === 'bare-passage'
+    const requests = tasks.flatMap((task) =>
+      Array.from({ length: group.size }, (_, number) => ({
+        task,
+        number,
+        promptKey: bare ? ('none' as const) : prompts[number % prompts.length]!,
+        seed: deriveSeed(this.#recipe.seed, group.arm, group.round, task.id, number),
+      })),
+    )
+    const asked = requests.filter(({ promptKey }) => promptKey !== 'none')
+    const edits = await sampleSelfEdits(this.#inner, this.#policy(group.version), asked, sampling)
+    let next = 0
+    return requests.map(({ task, number, promptKey, seed }) => {
+      const edit = promptKey === 'none' ? nothingWritten : edits[next++]!
+      const { tokens, finishReason, logProb } = edit.completion
+      return {
+        table: 'candidates',
+        id: candidateId(group, task, number),
+        arm: group.arm,
+        round: group.round,
+        taskId: task.id,
+        number,
+        policyVersion: group.version,
+        promptKey,
+        prompt: edit.prompt,
+        sampling,
+        seed,
+        text: edit.completion.text,
+        tokens,
+        finishReason,
+        logProb,
+      }
+    })
+  }
+
+  /** The policy's adapters; none for the untrained policy. */
+  #policy(version: number): AdapterUse[] {
+    const { adapterSha256 } = this.#policyVersion(version)
+    return adapterSha256 === null ? [] : [{ path: this.#options.ledger.blobPath(adapterSha256), scale: 1 }]
+  }
+
+  // ------------------------------------------------------------------------------------------ trying
+
+  /** In units of as many tasks as have their adapters trained together. */
+  async #tryAll(group: Group, tasks: readonly PassageTask[], trials: number): Promise<void> {
+    const size = tasksPerTrying(this.#recipe, group.size * trials)
+    for (let from = 0; from < tasks.length; from += size)
+      await this.#try(group, tasks.slice(from, from + size), trials)
+  }
+
+  /** All trials of the tasks' groups: adapters trained together, answers, rewards. */
+  async #try(group: Group, tasks: readonly PassageTask[], trials: number): Promise<void> {
+    const { ledger, runId } = this.#options
+    const id = `${candidateId(group, tasks[0]!, 0)}/0`
+    const place = `${group.arm}: ${tasks.map(({ title }) => title).join(', ')}`
+    await this.#unit('trials', { id }, 'trying', place, async () => {
+      const inputs = tasks
+        .flatMap((task) =>
+          ledger
+            .rows('candidates', runId, { arm: group.arm, round: group.round, taskId: task.id })
+            .flatMap((candidate) =>
+              Array.from({ length: trials }, (_, number) => this.#trial(group, task, candidate, number)),
+            ),
+        )
+        .map((trial, index) => ({ ...trial, name: `trial-${index}` }))
+      const started = performance.now()
+      const outcomes = await runTrials(this.#inner, inputs)
+      const seconds = (performance.now() - started) / 1000 / inputs.length
+      const rows = inputs.flatMap((input, index) => this.#trialRows(group, input, outcomes[index]!))
+      const rewards = this.#rewardRows(group, inputs, rows)
+      return {
+        rows: [...rows, ...rewards],
+        measured: inputs.map((input) => ({ subject: input.id, name: 'seconds', value: seconds })),
+        events: inputs.flatMap((input, index) => failureEvents(input, outcomes[index]!)),
+      }
+    })
+  }
+
+  #trial(group: Group, task: PassageTask, candidate: CandidateRecord, number: number): TrialOfCandidate {
+    const { recipe } = this.#options
+    const text = selfEditText(candidate.promptKey, candidate.text)
+    return {
+      id: `${candidate.id}/${number}`,
+      candidate,
+      number,
+      task,
+      seed: deriveSeed(recipe.seed, group.arm, group.round, task.id, candidate.number, number),
+      texts: trainTexts(text, task, recipe.innerLoop),
+    }
+  }
+
+  #trialRows(group: Group, trial: TrialOfCandidate, outcome: EvaluatedTrial): LedgerRow[] {
+    const { id, candidate, number, task, seed, texts } = trial
+    const done = outcome.status === 'done' ? outcome : null
+    const row: LedgerRow = {
+      table: 'trials',
+      id,
+      candidateId: candidate.id,
+      number,
+      seed,
+      config: this.#recipe.innerLoop,
+      sequences: texts,
+      status: outcome.status,
+      // Without its data: the last words of a process are not the same each time.
+      error:
+        outcome.status === 'failed' ? { code: outcome.error.code, message: outcome.error.message } : null,
+      steps: done?.trained.steps ?? 0,
+      losses: done?.trained.losses ?? null,
+      adapterSha256: done?.trained.sha256 ?? null,
+    }
+    if (!done) return [row]
+    const answers = this.#answerRows(group.arm, group.version, id, task, done.answers, id)
+    if (group.keepsAdapters && number === 0) return [row, this.#keep(done), ...answers]
+    rmSync(done.path)
+    return [row, ...answers]
+  }
+
+  /** The first adapter of a candidate stays in the store; the others can be made again from their rows. */
+  #keep({ path, trained }: { readonly path: string; readonly trained: TrainedAdapter }): LedgerRow {
+    const { ledger, modelSha256, recipe } = this.#options
+    const sizeBytes = statSync(path).size
+    return {
+      table: 'adapters',
+      sha256: ledger.adoptBlob(path),
+      kind: 'trial',
+      lora: recipe.innerLoop.lora,
+      baseSha256: modelSha256,
+      parents: [],
+      steps: trained.steps,
+      sizeBytes,
+    }
+  }
+
+  #rewardRows(group: Group, inputs: readonly TrialOfCandidate[], rows: readonly LedgerRow[]): LedgerRow[] {
+    const { ledger, runId, recipe } = this.#options
+    const answers = rows.filter((row) => row.table === 'answers')
+    const baselineArm = group.arm === 'train' ? `baseline-${group.round}` : 'frozen'
+    return [...Map.groupBy(inputs, ({ candidate }) => candidate.id)].map(([candidateId, trials]) => {
+      const sets = trials.map(({ id }) => answers.filter(({ trialId }) => trialId === id))
+      const baseline = ledger.rows('answers', runId, { arm: baselineArm, taskId: trials[0]!.task.id })
+      return { table: 'rewards', candidateId, ...rewardOf(recipe.reward, sets, baseline) }
+    })
+  }
+
+  // ------------------------------------------------------------------------------------------ learning
+
+  #select(round: number, tasks: readonly PassageTask[]): void {
+    const { ledger, runId, recipe } = this.#options
+    if (ledger.rows('selections', runId, { round }).length > 0) return
+    const groups = tasks.map(({ id: taskId }) =>
+      ledger
+        .rows('candidates', runId, { arm: 'train', round, taskId })
+        .map((candidate): RewardedCandidate => {
+          const [reward] = ledger.rows('rewards', runId, { candidateId: candidate.id })
+          return { candidate, reward: reward?.value ?? null, baseline: reward?.baseline ?? null }
+        }),
+    )
+    ledger.commit(
+      runId,
+      selectCandidates(recipe.selection, recipe.reward, groups).map(({ id }) => ({
+        table: 'selections',
+        candidateId: id,
+        round,
+        rule: recipe.selection.rule,
+      })),
+    )
+  }
+
+  /** The M-step: policy version round + 1 goes on from version round. Without a selection it stays as it is. */
+  async #learn(round: number): Promise<void> {
+    const { ledger, runId, recipe, modelSha256 } = this.#options
+    const version = round + 1
+    await this.#unit('policy_versions', { version }, 'learning', `policy ${version}`, async () => {
+      const chosen = new Set(ledger.rows('selections', runId, { round }).map((row) => row.candidateId))
+      const candidates = ledger
+        .rows('candidates', runId, { arm: 'train', round })
+        .filter(({ id, text }) => chosen.has(id) && text !== '')
+      const parent = this.#policyVersion(round).adapterSha256
+      if (candidates.length === 0) {
+        const training = { note: 'Nothing was selected: the policy stays as it was.' }
+        return {
+          rows: [{ table: 'policy_versions', version, adapterSha256: parent, parent: round, training }],
+        }
+      }
+      const seed = deriveSeed(recipe.seed, 'policy', version)
+      const { trained, path } = await trainPolicy(this.#options, candidates, {
+        name: `policy-${version}`,
+        seed,
+        parentPath: parent === null ? null : ledger.blobPath(parent),
+      })
+      const sizeBytes = statSync(path).size
+      const sha256 = ledger.adoptBlob(path)
+      const { steps, losses } = trained
+      const training = { seed, steps, losses, candidates: candidates.map(({ id }) => id) }
+      const adapter: LedgerRow = {
+        table: 'adapters',
+        sha256,
+        kind: 'policy',
+        lora: recipe.outerLoop.lora,
+        baseSha256: modelSha256,
+        parents: parent === null ? [] : [parent],
+        steps,
+        sizeBytes,
+      }
+      return {
+        rows: [
+          adapter,
+          { table: 'policy_versions', version, adapterSha256: sha256, parent: round, training },
+        ],
+      }
+    })
+  }
+
+  #policyVersion(version: number): PolicyVersionRecord {
+    const { ledger, runId } = this.#options
+    const [policy] = ledger.rows('policy_versions', runId, { version })
+    if (!policy) throw new AppError('internal', `There is no policy version ${version}.`)
+    return policy
+  }
+
+  // ------------------------------------------------------------------------------------------ units of work
+
+  /** Does the work unless the ledger holds the row that it would begin with; commits all its rows at once. */
+  async #unit<T extends LedgerTable>(
+    table: T,
+    first: RowFilter<T>,
+    phase: SealProgress['phase'],
+    text: string,
+    work: () => Promise<UnitResult>,
+  ): Promise<void> {
+    const { ledger, runId, signal, isPaused, onProgress } = this.#options
+    if (ledger.rows(table, runId, first).length === 0) {
+      signal.throwIfAborted()
+      if (isPaused()) throw new Paused(null)
+      onProgress({ phase, text, done: this.#done, total: this.#total })
+      const started = performance.now()
+      const { rows, measured = [], events = [] } = await work()
+      const seconds = (performance.now() - started) / 1000
+      const rewards = rows.flatMap((row) => (row.table === 'rewards' ? [row.value] : []))
+      const unit = { phase, text, done: this.#done + 1, total: this.#total, seconds, rewards }
+      ledger.commit(runId, this.#withoutKnownAdapters(rows), {
+        measurements: measured,
+        events: [...events, { type: 'unit', data: unit }],
+      })
+    }
+    this.#done++
+  }
+
+  /** Two trainings can give the same bytes: their file is recorded once. */
+  #withoutKnownAdapters(rows: readonly LedgerRow[]): LedgerRow[] {
+    const { ledger, runId } = this.#options
+    const known = new Set<string>()
+    return rows.filter((row) => {
+      if (row.table !== 'adapters') return true
+      const { sha256 } = row
+      if (known.has(sha256) || ledger.rows('adapters', runId, { sha256 }).length > 0) return false
+      return known.add(sha256)
+    })
+  }
+
+  #once<T extends LedgerTable>(table: T, where: RowFilter<T>, rows: () => LedgerRow[]): void {
+    const { ledger, runId } = this.#options
+    if (ledger.rows(table, runId, where).length === 0) ledger.commit(runId, rows())
+  }
+
+  // ------------------------------------------------------------------------------------------ tasks
+
+  #heldOutTasks(): readonly PassageTask[] {
+    const { split, tasks } = this.#recipe.evaluation
+    return this.#options.taskset.splits[split].slice(0, tasks)
+  }
+
+  /** From the shuffled training split: the next ones if tasks are not to come back, else the same ones. */
+  #tasksOfRound(round: number): readonly PassageTask[] {
+    const { tasksPerRound, distinctTasks } = this.#recipe.outerLoop
+    const { train } = this.#options.taskset.splits
+    const order = shuffledIndices(train.length, this.#recipe.seed, 'tasks')
+    const from = distinctTasks ? round * tasksPerRound : 0
+    return Array.from(order.subarray(from, from + tasksPerRound), (index) => train[index]!)
+  }
+}
+
+/** Candidates that are sampled together: who writes them, and how many per task. */
+type Group = {
+  readonly arm: string
+  readonly round: number
+  readonly version: number
+  readonly size: number
+  readonly keepsAdapters: boolean
+}
+
+type TrialOfCandidate = Omit<TrialInput, 'name'> & {
+  readonly id: string
+  readonly candidate: CandidateRecord
+  readonly number: number
+  readonly task: PassageTask
+}
+
+type UnitResult = {
+  readonly rows: readonly LedgerRow[]
+  readonly measured?: readonly MeasurementInput[]
+  readonly events?: readonly EventInput[]
+}
+
+/** The whole error of a failed trial, of which its row keeps what is the same each time. */
+function failureEvents({ id }: TrialOfCandidate, outcome: EvaluatedTrial): EventInput[] {
+  return outcome.status === 'failed' ? [{ type: 'trial-failed', data: { id, error: outcome.error } }] : []
+}
+
+/** A judge that has no verdict for a whole arm would leave the run without a result: better to stop and have it mended. */
+function requireVerdicts(answers: readonly Answer[]): void {
+  const judged = answers.filter(({ text }) => text !== '')
+  if (judged.length < 2 || judged.some(({ verdict }) => verdict !== 'ungraded')) return
+  const message = `None of ${judged.length} answers could be graded (${judged[0]!.detail ?? 'no reason given'}). Mend the judge.`
+  throw new Paused({ code: 'not_found', message })
+}
+
+const nothingWritten = {
+  prompt: '',
+  completion: { text: '', tokens: 0, finishReason: 'end', seed: 0, logProb: 0 },
+} satisfies SelfEdit
+
+function candidateId({ arm, round }: Group, { id }: PassageTask, number: number): string {
+  return `${arm === 'train' ? `round-${round}` : arm}/${id}/${number}`
+}
+
+function innerLoopOptions(options: SealOptions, { innerLoop, answers, compute }: Recipe): InnerLoopOptions {
+  const { lora, optimizer, sealFaithfulPadTo } = innerLoop
+  return {
+    ...options,
+    lora,
+    optimizer,
+    ...(sealFaithfulPadTo !== undefined && { sealFaithfulPadTo }),
+    answerTokens: answers.maxTokens,
+    adaptersAtOnce: compute.adaptersAtOnce,
+    parallel: compute.parallel,
+  }
+}
+
+/** Throws `invalid_input` if a split has fewer tasks than the recipe asks for. */
+export function requireEnoughTasks({ outerLoop, evaluation }: Recipe, taskset: Taskset): void {
+  const { rounds, tasksPerRound, distinctTasks } = outerLoop
+  const training = rounds === 0 ? 0 : distinctTasks ? rounds * tasksPerRound : tasksPerRound
+  const needs = [
+    ['train', training],
+    [evaluation.split, evaluation.tasks],
+  ] as const
+  for (const [split, needed] of needs) {
+    const available = taskset.splits[split].length
+    if (needed <= available) continue
+    const message = `The recipe needs ${needed} tasks of the ${split} split, but ${taskset.name} has ${available}. Ask for fewer, or choose another taskset.`
+    throw new AppError('invalid_input', message, { needed, available })
+  }
+}
+
+/** How many tasks' trials make one unit of work. */
+function tasksPerTrying({ compute }: Recipe, trialsPerTask: number): number {
+  return Math.max(1, Math.floor(compute.adaptersAtOnce / trialsPerTask))
+}
+
+/** How many units of work a run has: for progress, and to say how long is left. */
+function unitsOf(recipe: Recipe): number {
+  const { outerLoop, evaluation, selfEdit, innerLoop } = recipe
+  const taughtUnits = (tasks: number, groupSize: number, trials: number): number =>
+    Math.ceil(tasks / tasksPerSampling) + Math.ceil(tasks / tasksPerTrying(recipe, groupSize * trials))
+  const armUnits = (arm: Recipe['evaluation']['arms'][number]): number => {
+    const { tasks, samples, trials } = evaluation
+    switch (arm) {
+      case 'frozen':
+      case 'passage-in-prompt':
+        return 1
+      case 'bare-passage':
+        return taughtUnits(tasks, 1, trials)
+      case 'untrained':
+        return taughtUnits(tasks, samples, trials)
+      case 'each-round':
+        return outerLoop.rounds * taughtUnits(tasks, samples, trials)
+    }
+  }
+  const arms = [...new Set(evaluation.arms)].reduce((sum, arm) => sum + armUnits(arm), 0)
+  const round = 2 + taughtUnits(outerLoop.tasksPerRound, selfEdit.groupSize, innerLoop.trials)
+  return arms + outerLoop.rounds * round
+}

@@ -1,0 +1,57 @@
+/** Evaluates a recipe's model as a learner: no store, temporary adapters only. */
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { JobSpecOf } from '../../src-shared/api/job-spec.ts'
+import type { LearnerReport } from '../../src-shared/learner-report.ts'
+import { evaluateLearner } from '../loop/evaluate-learner.ts'
+import { placementOf } from '../loop/inner-loop.ts'
+import { loadRecipe } from '../recipes/load-recipe.ts'
+import { prepareRun, type RunTools } from './prepare-run.ts'
+import { retryCrashes } from './retry-crashes.ts'
+
+/** Throws what loading the recipe, the model and the taskset throws, and what the compute processes throw. */
+export async function evaluateRecipeLearner(
+  { recipe: nameOrPath, split, passages, samples, trials, seed }: JobSpecOf<'evaluate-learner'>,
+  given: RunTools,
+  {
+    signal,
+    onProgress,
+  }: {
+    readonly signal: AbortSignal
+    readonly onProgress: (what: string, done: number, total: number) => void
+  },
+): Promise<LearnerReport> {
+  const tools = { ...given, compute: retryCrashes(given.compute) }
+  const { recipe } = await loadRecipe(nameOrPath, tools.recipesFolder)
+  const { modelPath, taskset, grader } = await prepareRun(recipe, tools)
+  const { innerLoop, selfEdit, answers, compute: place } = recipe
+  const { temperature, topP, maxTokens } = selfEdit
+  const workFolder = await mkdtemp(join(tmpdir(), 'selkie-learner-'))
+  try {
+    return await evaluateLearner({
+      compute: tools.compute,
+      grader,
+      signal,
+      modelPath,
+      lora: innerLoop.lora,
+      optimizer: innerLoop.optimizer,
+      answerTokens: answers.maxTokens,
+      adaptersAtOnce: place.adaptersAtOnce,
+      parallel: place.parallel,
+      workFolder,
+      tasks: taskset.splits[split].slice(0, passages),
+      promptKey: selfEdit.prompts[0]!,
+      sampling: { temperature, topP, maxTokens, stop: [] },
+      rules: innerLoop,
+      samples,
+      trials,
+      seed,
+      onProgress,
+      ...(innerLoop.sealFaithfulPadTo !== undefined && { sealFaithfulPadTo: innerLoop.sealFaithfulPadTo }),
+      ...placementOf(recipe.compute),
+    })
+  } finally {
+    await rm(workFolder, { recursive: true, force: true })
+  }
+}

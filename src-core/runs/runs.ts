@@ -1,0 +1,289 @@
+/**
+ * The runs of a store: started from a recipe, paused, resumed, cancelled, looked at. One process works on a store at a
+ * time; all state is in the store, so that a run whose process was killed goes on where it stood.
+ */
+import { randomUUID } from 'node:crypto'
+import { existsSync, rmSync } from 'node:fs'
+import type { LearnInput, RunNews, RunProgress, RunReport } from '../../src-shared/api/runs.ts'
+import { AppError } from '../../src-shared/errors.ts'
+import { recipeSchema } from '../../src-shared/recipe.ts'
+import type { EventInput, Run, RunEvent } from '../../src-shared/records.ts'
+import type { RunSummary } from '../../src-shared/run-summary.ts'
+import { placementOf } from '../loop/inner-loop.ts'
+import type { LedgerPort } from '../loop/ports.ts'
+import { Paused, runSeal, type SealProgress } from '../loop/seal.ts'
+import { databasePath, openStore, type Store } from '../store/store.ts'
+import { modelRecord } from './model-record.ts'
+import { loadRecipe } from '../recipes/load-recipe.ts'
+import { prepareLearning, preparedAgain, prepareRun, type PreparedRun, type RunTools } from './prepare-run.ts'
+import { retryCrashes } from './retry-crashes.ts'
+import { endOf, pausing, recordEnd } from './run-end.ts'
+import { isRequested, isWorkedOn, leaveRequest, makeWorkFolder, removeWork } from './work-folder.ts'
+
+export type RunsOptions = RunTools & {
+  readonly storeFolder: string
+  readonly codeVersion: string
+  readonly emit: (news: RunNews) => void
+}
+
+type Working = {
+  readonly runId: string
+  readonly store: Store
+  readonly prepared: PreparedRun
+  readonly controller: AbortController // aborted with `Paused`, or else to cancel
+  isPaused: boolean // after the unit of work at hand
+}
+
+/** How often a request to cancel is looked for; one to pause is looked for between units of work. */
+const cancelPollMs = 500
+
+export class Runs {
+  readonly #options: RunsOptions
+  #working: Working | undefined
+  #ended: Promise<void> = Promise.resolve()
+
+  constructor(options: RunsOptions) {
+    this.#options = { ...options, compute: retryCrashes(options.compute) }
+  }
+
+  /** Checks everything, then starts. Throws what prepareRun throws, `conflict` if a run is being worked on. */
+  async start(nameOrPath: string, seed?: number): Promise<{ readonly id: string }> {
+    this.#requireIdle()
+    const { recipe, text } = await loadRecipe(nameOrPath, this.#options.recipesFolder)
+    const seeded = seed === undefined ? recipe : { ...recipe, seed }
+    return this.#begin('seal', text, await prepareRun(seeded, this.#options))
+  }
+
+  /** Throws as `start`. */
+  async learn(input: LearnInput): Promise<{ readonly id: string }> {
+    this.#requireIdle()
+    const { recipe, text } = await loadRecipe(input.recipe, this.#options.recipesFolder)
+    return this.#begin('learn', text, await prepareLearning(input, recipe, this.#options))
+  }
+
+  #begin(kind: Run['kind'], recipeToml: string, prepared: PreparedRun): { readonly id: string } {
+    const { recipe, modelPath, modelSha256, taskset } = prepared
+    const id = randomUUID().slice(0, 8)
+    const store = this.#openStore()
+    try {
+      store.addModel(modelRecord(modelPath, modelSha256))
+      store.addTaskset(taskset, kind === 'learn' ? 'learn' : recipe.taskset.path)
+      store.createRun({
+        id,
+        name: recipe.name,
+        kind,
+        recipeToml,
+        config: recipe,
+        seed: recipe.seed,
+        modelSha256,
+        tasksetSha256: taskset.sha256,
+        codeVersion: this.#options.codeVersion,
+      })
+    } catch (error) {
+      store.close()
+      throw error
+    }
+    this.#work(store, id, prepared)
+    return { id }
+  }
+
+  /**
+   * Goes on with a run that was paused, interrupted or has failed. Throws `conflict` if it has ended or is worked on,
+   * `mismatch` if the model or the taskset is not what the run began with.
+   */
+  async resume(id: string): Promise<{ readonly id: string }> {
+    this.#requireIdle()
+    const store = this.#openStore()
+    try {
+      const run = store.run(id)
+      if (run.status === 'done' || run.status === 'cancelled')
+        throw new AppError('conflict', `Run ${id} is ${run.status}. Start a new one.`, { id })
+      const recipe = recipeSchema.parse(run.config)
+      const prepared =
+        run.kind === 'learn'
+          ? await preparedAgain(recipe, store.taskset(run.tasksetSha256), this.#options)
+          : await prepareRun(recipe, this.#options)
+      requireSame('model', prepared.modelPath, prepared.modelSha256, run.modelSha256)
+      requireSame('taskset', prepared.taskset.name, prepared.taskset.sha256, run.tasksetSha256)
+      this.#work(store, id, prepared)
+      return { id }
+    } catch (error) {
+      store.close()
+      throw error
+    }
+  }
+
+  /** Asks for a stop after the unit of work at hand. Throws `not_found`, `conflict` if nobody works on it. */
+  pause(id: string): Run {
+    const { run, isWorkedOn } = this.show(id)
+    if (this.#working?.runId === id) this.#working.isPaused = true
+    else if (isWorkedOn) leaveRequest(this.#options.storeFolder, id, 'pause')
+    else throw new AppError('conflict', `Nobody works on run ${id}: there is nothing to pause.`, { id })
+    return run
+  }
+
+  /** Ends a run for good; what it has made stays. Throws `not_found`, `conflict` if it has ended. */
+  cancel(id: string): Run {
+    const { run, isWorkedOn } = this.show(id)
+    if (run.status === 'done' || run.status === 'cancelled')
+      throw new AppError('conflict', `Run ${id} is ${run.status} already.`, { id })
+    if (this.#working?.runId === id) this.#working.controller.abort(cancelled(id))
+    else if (isWorkedOn) leaveRequest(this.#options.storeFolder, id, 'cancel')
+    else return this.#cancelIdle(id)
+    return run
+  }
+
+  #cancelIdle(id: string): Run {
+    const store = this.#openStore()
+    try {
+      store.appendEvent(id, 'cancelled', null)
+      return store.run(id)
+    } finally {
+      store.close()
+    }
+  }
+
+  /** The latest first; empty if there is no store yet. */
+  list(): readonly RunReport[] {
+    if (!existsSync(databasePath(this.#options.storeFolder))) return []
+    return this.read((store) => store.runs().map((run) => this.#report(store, run))).toReversed()
+  }
+
+  /** Throws `not_found`. */
+  show(id: string): RunReport {
+    return this.read((store) => this.#report(store, store.run(id)))
+  }
+
+  /** Gives `work` a store to read from. Throws `not_found` if there is none. */
+  read<T>(work: (store: Store) => T): T {
+    const store = openStore(this.#options.storeFolder, { readOnly: true })
+    try {
+      return work(store)
+    } finally {
+      store.close()
+    }
+  }
+
+  /** Pauses what runs, giving up the unit of work at hand, and waits for it. */
+  async dispose(): Promise<void> {
+    this.#working?.controller.abort(new Paused(null))
+    await this.#ended
+  }
+
+  // ------------------------------------------------------------------------------------------ inside
+
+  #requireIdle(): void {
+    if (!this.#working) return
+    const { runId } = this.#working
+    throw new AppError('conflict', `Run ${runId} is being worked on. Pause or cancel it first.`, { runId })
+  }
+
+  /** For writing, rid of what a killed process left. Throws as openStore: `conflict` if another process has it. */
+  #openStore(): Store {
+    const { storeFolder } = this.#options
+    const store = openStore(storeFolder)
+    removeWork(storeFolder)
+    return store
+  }
+
+  #report(store: Store, run: Run): RunReport {
+    const { id } = run
+    const [result] = store.rows('results', id, { name: 'summary' })
+    return {
+      run,
+      isWorkedOn: isWorkedOn(this.#options.storeFolder, id),
+      headHash: store.headHash(id),
+      // Sound: the loop wrote it under this name.
+      summary: result ? (result.data as unknown as RunSummary) : null,
+    }
+  }
+
+  #work(store: Store, runId: string, prepared: PreparedRun): void {
+    const controller = new AbortController()
+    this.#working = { runId, store, prepared, controller, isPaused: false }
+    this.#ended = this.#runToItsEnd(this.#working)
+  }
+
+  /** Whatever happens to a run ends in the store: its status is the last thing written. */
+  async #runToItsEnd(working: Working): Promise<void> {
+    const { runId, store, controller } = working
+    const { storeFolder, emit } = this.#options
+    const timer = setInterval(() => {
+      if (isRequested(storeFolder, runId, 'cancel')) controller.abort(cancelled(runId))
+    }, cancelPollMs)
+    let end: EventInput = { type: 'done', data: null }
+    try {
+      await this.#seal(working)
+    } catch (error) {
+      end = endOf(error, controller.signal)
+    }
+    clearInterval(timer)
+    const event = recordEnd(store, runId, end)
+    removeWork(storeFolder) // not before: a run that says it is running, without it, was interrupted
+    store.close()
+    this.#working = undefined
+    emit({ type: 'event', event })
+  }
+
+  async #seal(working: Working): Promise<void> {
+    const { runId, store, controller, prepared } = working
+    const { storeFolder, compute, emit } = this.#options
+    const { recipe, modelPath, modelSha256, taskset, grader } = prepared
+    const tell = (event: RunEvent): void => emit({ type: 'event', event })
+    const workFolder = makeWorkFolder(storeFolder, runId)
+    try {
+      tell(store.appendEvent(runId, 'running', null))
+      await runSeal({
+        compute,
+        grader: pausing(grader),
+        signal: controller.signal,
+        modelPath,
+        modelSha256,
+        recipe,
+        taskset,
+        ledger: announced(store, tell),
+        keepsEvaluationAdapters: store.run(runId).kind === 'learn',
+        runId,
+        workFolder,
+        isPaused: () => working.isPaused || isRequested(storeFolder, runId, 'pause'),
+        onProgress: clock((progress) => emit({ type: 'progress', progress: { runId, ...progress } })),
+        ...placementOf(recipe.compute),
+      })
+    } finally {
+      rmSync(workFolder, { recursive: true }) // its room may be needed to record the end on a full disk
+    }
+  }
+}
+
+const cancelled = (id: string): AppError => new AppError('cancelled', `Run ${id} was cancelled.`, { id })
+
+/** The store, with every event that is committed also told to who listens. */
+function announced(store: Store, tell: (event: RunEvent) => void): LedgerPort {
+  return {
+    rows: (table, runId, where) => store.rows(table, runId, where),
+    commit: (runId, ledger, beside) => store.commit(runId, ledger, beside).forEach(tell),
+    adoptBlob: (path) => store.adoptBlob(path),
+    blobPath: (sha256) => store.blobPath(sha256),
+  }
+}
+
+/** Adds how long is left, from how long this process's units took. */
+function clock(report: (progress: Omit<RunProgress, 'runId'>) => void): (progress: SealProgress) => void {
+  let first: { readonly done: number; readonly atMs: number } | undefined
+  return (progress) => {
+    const atMs = performance.now()
+    first ??= { done: progress.done, atMs }
+    const done = progress.done - first.done
+    const perUnit = (atMs - first.atMs) / 1000 / done
+    report({ ...progress, secondsLeft: done < 3 ? null : perUnit * (progress.total - progress.done) })
+  }
+}
+
+function requireSame(what: string, name: string, found: string, expected: string): void {
+  if (found === expected) return
+  throw new AppError(
+    'mismatch',
+    `The ${what} ${name} has changed since the run began (sha256 ${found.slice(0, 12)} instead of ${expected.slice(0, 12)}). Put the old one back, or start a new run.`,
+    { found, expected },
+  )
+}

@@ -1,0 +1,58 @@
+/**
+ * What a run comes to: accuracy of every arm with its interval, paired differences, one telling example. Accuracies
+ * are macro averages (passages weigh equally); intervals are 95 %, by the bootstrap over passages.
+ */
+export type ArmSummary = {
+  readonly name: string
+  readonly n: number // answers
+  readonly passages: number // with at least one graded answer
+  readonly accuracy: number | null // null: nothing was graded
+  readonly low: number | null
+  readonly high: number | null
+  readonly emptyAnswers: number
+  readonly ungraded: number
+}
+
+/** a − b over the passages that both arms have. */
+export type DifferenceSummary = {
+  readonly a: string
+  readonly b: string
+  readonly mean: number
+  readonly low: number
+  readonly high: number
+}
+
+/** An answer that was incorrect before the self-edit and correct after it. */
+export type FlippedAnswer = {
+  readonly question: string
+  readonly referenceAnswer: string
+  readonly before: string
+  readonly after: string
+}
+
+export type ExampleSummary = {
+  readonly candidateId: string
+  readonly title: string
+  readonly passage: string
+  readonly selfEdit: string
+  readonly flips: readonly FlippedAnswer[]
+}
+
+export type RunSummary = {
+  readonly arms: readonly ArmSummary[]
+  readonly differences: readonly DifferenceSummary[]
+  readonly example: ExampleSummary | null
+}
+
+const armTitles: Readonly<Record<string, string>> = {
+  frozen: 'frozen model',
+  'passage-in-prompt': 'passage in the prompt',
+  'bare-passage': 'trained on the bare passage',
+  'policy-0': 'self-edits of the untrained policy',
+}
+
+/** What people call an arm. */
+export function armTitle(name: string): string {
+  const version = /^policy-([1-9]\d*)$/.exec(name)?.[1]
+  return armTitles[name] ?? (version === undefined ? name : `SEAL after round ${version}`)
+}
