@@ -18,6 +18,10 @@ type Learned = {
   readonly adapterSha256: string
 }
 
+const bundledModel = 'selkie-nano'
+const knowsOnlyCountries = `${bundledModel} knows short passages about countries and nothing else. For other texts get a larger model
+("selkie models get hf:OWNER/REPO/FILE.gguf") and give it with --model.`
+
 export async function learn(flags: LearnFlags): Promise<void> {
   await runCommand(flags, (tools) => learned(flags, tools), describe)
 }
@@ -27,6 +31,7 @@ async function learned(flags: LearnFlags, tools: CommandTools): Promise<Learned>
   const passage = await readFile(passageFile, 'utf8')
   const title = flags.title ?? basename(passageFile, extname(passageFile)).replace(/[-_]+/g, ' ')
   const { api } = tools
+  if (model === bundledModel) tools.say(knowsOnlyCountries)
   const { run } = await followRun(tools, () =>
     api.call('runs.learn', {
       model: /[/\\]|\.gguf$/i.test(model) ? resolve(model) : model, // a name, or a path that holds from anywhere

@@ -119,7 +119,7 @@ export class ComputeClient<Methods extends ComputeMethods> {
       child.kill()
     }, readyTimeoutMs)
 
-    child.onOutput((text) => (outputTail = (outputTail + text).slice(-outputTailLength)))
+    child.onOutput((text) => (outputTail = (outputTail + text).slice(-outputTailLength).toWellFormed()))
     child.onMessage((raw) => {
       const message = raw as FromCompute // sound: sent by our own entry through serveCompute
       switch (message.type) {
