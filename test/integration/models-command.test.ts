@@ -81,7 +81,7 @@ test('a model is looked at, downloaded, checked and listed', async () => {
     expect.objectContaining({ name: 'tiny-Q8', path, source: 'store', status: 'usable' }),
   )
   expect(listed).toContainEqual(
-    expect.objectContaining({ name: 'demo', source: 'bundled', status: 'usable' }),
+    expect.objectContaining({ name: 'selkie-nano', source: 'bundled', status: 'usable' }),
   )
   expect(await failure(store, 'get', reference)).toMatchObject({
     status: 1,
@@ -89,7 +89,9 @@ test('a model is looked at, downloaded, checked and listed', async () => {
     message: expect.stringContaining('--name'),
   })
   const table = await selkie(store, 'list')
-  expect(table.stdout).toMatch(/^NAME +SIZE .*\ndemo .* bundled\n(.*\n)*tiny-Q8 .* fits +fits +store\n$/)
+  expect(table.stdout).toMatch(
+    /^NAME +SIZE .*\nselkie-nano .* bundled\n(.*\n)*tiny-Q8 .* fits +fits +store\n$/,
+  )
 })
 
 test('a model on this machine is added where it is, in the store that --store names', async () => {
