@@ -34,7 +34,7 @@ const importTable = {
   'src-core/loop': { may: ['src-shared'], outside: [node] },
   'src-core/recipes': { may: ['src-shared', 'src-core/loop'], outside: [node, ...only('smol-toml')] },
   'src-core/tasksets': { may: ['src-shared'], outside: [node, ...only('zod')] },
-  'src-core/graders': { may: ['src-shared', 'src-core/jobs'], outside: [node, ...only('zod')] },
+  'src-core/graders': { may: ['src-shared'], outside: [node, ...only('zod')] },
   'src-core/store': { may: ['src-shared'], outside: [node, ...only('better-sqlite3')] },
   'src-core/models': { may: ['src-shared'], outside: [node, ...only('zod')] },
   'src-core/system': { may: ['src-shared'], outside: [node] },

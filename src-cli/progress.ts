@@ -1,14 +1,10 @@
 /** Shows a job's progress on stderr: one line that is redrawn in a terminal, a plain line now and then in a pipe. */
-import type { WriteStream } from 'node:tty'
 import type { JobPhase, JobProgress } from '../src-shared/api/job.ts'
 import { bytes, duration, loss, rate } from './format.ts'
+import { createProgressLine, progressBar, type ProgressStream } from './progress-line.ts'
 
 type JobProgressOf<T extends JobProgress['type']> = Extract<JobProgress, { readonly type: T }>
 export type ProgressDisplay = { show(progress: JobProgress): void; end(): void }
-export type ProgressStream = Pick<WriteStream, 'write'> & {
-  readonly isTTY?: boolean
-  readonly columns?: number
-}
 
 const phases: Readonly<Record<JobPhase, string>> = {
   reading: 'Reading the files',
@@ -26,20 +22,12 @@ const barLength = 24
 const plainIntervalMs = 2_000
 
 export function createProgressDisplay(stream: ProgressStream, now: () => number): ProgressDisplay {
-  let isDrawn = false
+  const { keep, redraw, end } = createProgressLine(stream)
   let lastPlainMs = -Infinity
   let lastDone = -1
 
-  const keep = (line: string): void => {
-    stream.write(`${isDrawn ? '\r\x1b[K' : ''}${line}\n`)
-    isDrawn = false
-  }
-  const redraw = (line: string): void => {
-    stream.write(`\r\x1b[K${line.slice(0, (stream.columns ?? 80) - 1)}`)
-    isDrawn = true
-  }
   const advance = (done: number, total: number | null, text: string): void => {
-    if (stream.isTTY) return redraw(total === null ? text : `${bar(done, total)} ${text}`)
+    if (stream.isTTY) return redraw(total === null ? text : `${progressBar(done, total, barLength)} ${text}`)
     if (done === lastDone || (now() - lastPlainMs < plainIntervalMs && done !== total)) return
     lastPlainMs = now()
     lastDone = done
@@ -77,10 +65,7 @@ export function createProgressDisplay(stream: ProgressStream, now: () => number)
           return advance(progress.receivedBytes, progress.totalBytes, received(progress))
       }
     },
-    end() {
-      if (isDrawn) stream.write('\n')
-      isDrawn = false
-    },
+    end,
   }
 }
 
@@ -90,9 +75,4 @@ function received({ receivedBytes, totalBytes, bytesPerSecond }: JobProgressOf<'
   const leftBytes = totalBytes - receivedBytes
   const left = leftBytes > 0 && bytesPerSecond > 0 ? `  ${duration(leftBytes / bytesPerSecond)} left` : ''
   return `${bytes(receivedBytes)} of ${bytes(totalBytes)}  ${speed}${left}`
-}
-
-function bar(done: number, total: number): string {
-  const filled = Math.round((barLength * done) / Math.max(total, 1))
-  return `[${'#'.repeat(filled)}${'.'.repeat(barLength - filled)}]`
 }

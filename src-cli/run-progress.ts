@@ -2,7 +2,7 @@
 import type { RunProgress } from '../src-shared/api/runs.ts'
 import type { RunEvent } from '../src-shared/records.ts'
 import { duration } from './format.ts'
-import type { ProgressStream } from './progress.ts'
+import { createProgressLine, progressBar, type ProgressStream } from './progress-line.ts'
 
 const doing: Readonly<Record<RunProgress['phase'], string>> = {
   evaluating: 'asking',
@@ -20,7 +20,7 @@ export type RunDisplay = {
 }
 
 export function createRunDisplay(stream: ProgressStream, now: () => number): RunDisplay {
-  let isDrawn = false
+  const { keep, redraw, end } = createProgressLine(stream)
   let lastPlainMs = -Infinity
   let lastPhase = ''
   let rewards: number[] = []
@@ -39,22 +39,16 @@ export function createRunDisplay(stream: ProgressStream, now: () => number): Run
         ...(secondsLeft === null ? [] : [`${duration(secondsLeft)} left`]),
       ].join('  ')
       if (stream.isTTY) {
-        const filled = Math.round((barLength * done) / Math.max(total, 1))
-        const bar = `[${'#'.repeat(filled)}${'.'.repeat(barLength - filled)}]`
-        stream.write(`\r\x1b[K${`${bar} ${details}`.slice(0, (stream.columns ?? 80) - 1)}`)
-        isDrawn = true
+        redraw(`${progressBar(done, total, barLength)} ${details}`)
       } else if (now() - lastPlainMs >= plainIntervalMs) {
         lastPlainMs = now()
-        stream.write(`${details}\n`)
+        keep(details)
       }
     },
     event({ type, data }) {
       if (type === 'unit') rewards.push(...rewardsOf(data))
     },
-    end() {
-      if (isDrawn) stream.write('\n')
-      isDrawn = false
-    },
+    end,
   }
 }
 

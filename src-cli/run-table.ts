@@ -5,6 +5,7 @@ import {
   type DifferenceSummary,
   type RunSummary,
 } from '../src-shared/run-summary.ts'
+import { percent } from './format.ts'
 
 export function describeSummary({ arms, differences, example }: RunSummary): string {
   return [
@@ -33,8 +34,8 @@ export function armTable(arms: readonly ArmSummary[]): string[] {
   const rows = arms.map((arm) => {
     const { name, n, passages, emptyAnswers, ungraded } = arm
     const numbers = [
-      percent(arm.accuracy).padStart(6),
-      `${percent(arm.low)} – ${percent(arm.high)}`.padStart(16),
+      percentOf(arm.accuracy).padStart(6),
+      `${percentOf(arm.low)} – ${percentOf(arm.high)}`.padStart(16),
       String(passages).padStart(10),
       String(n).padStart(8),
       String(emptyAnswers).padStart(6),
@@ -51,7 +52,8 @@ function difference({ a, b, mean, low, high }: DifferenceSummary): string {
   return `${armTitle(a)} − ${armTitle(b)}: ${points(mean)} points (${points(low)} to ${points(high)}): ${verdict}`
 }
 
-const percent = (share: number | null): string => (share === null ? '–' : `${(100 * share).toFixed(1)} %`)
+const percentOf = (share: number | null): string => (share === null ? '–' : percent(share))
+
 /** Model output is shown line by line, without control characters. */
 const indented = (text: string): string =>
   text

@@ -274,3 +274,16 @@ export type TrainerMethods = {
   'trainer.computeSeconds': [Record<string, never>, number, never]
   'trainer.unload': [Record<string, never>, null, never]
 }
+
+// ---------------------------------------------------------------------------------------------- both behind one door
+
+export type AllMethods = GeneratorMethods & TrainerMethods
+
+/** What the core needs of the two processes; `src-core/compute` implements it. */
+export type ComputePort = {
+  request<Name extends keyof AllMethods>(
+    method: Name,
+    input: AllMethods[Name][0],
+    options: { readonly signal: AbortSignal; readonly onProgress?: (progress: AllMethods[Name][2]) => void },
+  ): Promise<AllMethods[Name][1]>
+}

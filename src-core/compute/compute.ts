@@ -1,10 +1,5 @@
 /** The two compute processes of an app behind one door: every request takes its turn on the device it computes on. */
-import type {
-  ComputeMethods,
-  DeviceInfo,
-  GeneratorMethods,
-  TrainerMethods,
-} from '../../src-shared/compute-protocol.ts'
+import type { AllMethods, ComputeMethods, DeviceInfo } from '../../src-shared/compute-protocol.ts'
 import { ComputeClient, type ComputeReady, type RequestOptions } from './compute-client.ts'
 import type { Launch } from './launcher.ts'
 import { Turns } from './turns.ts'
@@ -14,7 +9,6 @@ export type ComputeProcess = 'generator' | 'trainer'
 /** The modules to start as children, absolute paths. A host knows them by path only. */
 export type ComputeEntries = Readonly<Record<ComputeProcess, string>>
 
-type AllMethods = GeneratorMethods & TrainerMethods
 type Options<Progress> = RequestOptions<Progress> & { readonly signal: AbortSignal }
 
 export class Compute {

@@ -1,7 +1,6 @@
 /** A judge that is a model file on this machine, asked through the generator. */
 import { AppError } from '../../src-shared/errors.ts'
-import type { Sampling } from '../../src-shared/compute-protocol.ts'
-import type { ComputePort } from '../jobs/ports.ts'
+import type { ComputePort, Sampling } from '../../src-shared/compute-protocol.ts'
 import type { Grader } from './grader.ts'
 import { createJudge, type JudgeReply, type ReplyCache } from './judge.ts'
 

@@ -1,5 +1,5 @@
 /** What the jobs need from the rest of the core; `compute` and `models` implement it. */
-import type { GeneratorMethods, TrainerMethods } from '../../src-shared/compute-protocol.ts'
+import type { ComputePort } from '../../src-shared/compute-protocol.ts'
 import type { JobProgress } from '../../src-shared/api/job.ts'
 import type { DownloadedModel, ModelRequest } from '../../src-shared/api/models.ts'
 import type { JobSpecOf } from '../../src-shared/api/job-spec.ts'
@@ -7,16 +7,6 @@ import type { LearnerReport } from '../../src-shared/learner-report.ts'
 import type { LoopBenchReport } from '../../src-shared/loop-bench-report.ts'
 import type { Plan } from '../../src-shared/plan.ts'
 import type { GgufFile } from '../../src-shared/gguf/types.ts'
-
-type AllMethods = GeneratorMethods & TrainerMethods
-
-export type ComputePort = {
-  request<Name extends keyof AllMethods>(
-    method: Name,
-    input: AllMethods[Name][0],
-    options: { readonly signal: AbortSignal; readonly onProgress?: (progress: AllMethods[Name][2]) => void },
-  ): Promise<AllMethods[Name][1]>
-}
 
 export type ModelDownloadsPort = {
   download(

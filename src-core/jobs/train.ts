@@ -7,7 +7,8 @@ import type { TrainSequence } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { modelFactsOf, type ModelFacts } from './model-facts.ts'
 import type { JobContext } from './ports.ts'
-import { cutIntoWindows, readTrainingTexts, tokenizeTexts, type TrainingText } from './training-texts.ts'
+import { tokenizeTexts, type TrainingText } from '../../src-shared/tokenize-texts.ts'
+import { cutIntoWindows, readTrainingTexts } from './training-texts.ts'
 
 /** Throws `invalid_input`, `not_found` and what the compute processes throw. */
 export async function runTrain(spec: JobSpecOf<'train'>, context: JobContext): Promise<JobResults['train']> {

@@ -7,11 +7,12 @@ import type { LearnerReport } from '../../src-shared/learner-report.ts'
 import type { ArmSummary } from '../../src-shared/run-summary.ts'
 import { deriveSeed } from '../../src-shared/random.ts'
 import { selfEditText, type SelfEditPromptKey } from '../../src-shared/self-edit-prompts.ts'
-import { bootstrapMean, meanOf, varianceComponents, type Interval } from '../../src-shared/stats.ts'
+import { varianceComponents } from '../../src-shared/stats.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
 import { answerTasks, runTrials, type Answer, type InnerLoopOptions } from './inner-loop.ts'
-import { accuracyOf } from './rewards.ts'
+import { accuracyOf, meanAccuracyOf } from './rewards.ts'
 import { sampleSelfEdits } from './self-edits.ts'
+import { summarizeArm } from './summary.ts'
 import { trainTexts, type TrainSequenceRules } from './train-sequences.ts'
 
 export type LearnerOptions = InnerLoopOptions & {
@@ -31,22 +32,8 @@ function armResult(
   perPassage: readonly (readonly (readonly Answer[])[])[],
   seed: number,
 ): ArmSummary {
-  const accuracies = perPassage.flatMap((sets) => {
-    const known = sets.map(accuracyOf).filter((accuracy) => accuracy !== null)
-    return known.length > 0 ? [meanOf(known)] : []
-  })
-  const { mean, low, high }: Interval = bootstrapMean(accuracies, deriveSeed(seed, 'interval', name))
-  const answers = perPassage.flat(2)
-  return {
-    name,
-    n: answers.length,
-    passages: accuracies.length,
-    accuracy: finite(mean),
-    low: finite(low),
-    high: finite(high),
-    emptyAnswers: answers.filter(({ text }) => text === '').length,
-    ungraded: answers.filter(({ verdict }) => verdict === 'ungraded').length,
-  }
+  const accuracies = perPassage.map(meanAccuracyOf).filter((accuracy) => accuracy !== null)
+  return summarizeArm(name, perPassage.flat(2), accuracies, seed)
 }
 
 /** Throws what the compute processes throw. A failed trial is left out and counted. */
@@ -125,8 +112,7 @@ export async function evaluateLearner(options: LearnerOptions): Promise<LearnerR
     .map((group) => group.filter((sets) => sets.length === options.trials))
     .filter((group) => group.length > 1)
   const rewards = complete.map((group) => group.map((sets) => sets.map((set) => accuracyOf(set) ?? 0)))
-  const { reliability, reliabilityOfMean } =
-    options.trials > 1 ? varianceComponents(rewards) : { reliability: NaN, reliabilityOfMean: NaN }
+  const variance = options.trials > 1 ? varianceComponents(rewards) : null
   const best = groups.map((group) => bestByFirstTrial(group))
   return {
     arms: [
@@ -150,14 +136,12 @@ export async function evaluateLearner(options: LearnerOptions): Promise<LearnerR
       ),
       armResult('complete questions and answers', oracle, seed),
     ],
-    rewardReliability: finite(reliability),
-    rewardReliabilityOfMean: finite(reliabilityOfMean),
+    rewardReliability: variance?.reliability ?? null,
+    rewardReliabilityOfMean: variance?.reliabilityOfMean ?? null,
     innerLoopSeconds,
     failedTrials,
   }
 }
-
-const finite = (value: number): number | null => (Number.isFinite(value) ? value : null)
 
 /** The sets of answers of the candidate whose first trial is best, ties to the earliest. */
 function bestByFirstTrial(group: readonly (readonly Answer[][])[]): readonly Answer[][] {

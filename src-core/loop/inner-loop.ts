@@ -10,21 +10,21 @@ import { join } from 'node:path'
 import type {
   AdapterUse,
   Completion,
+  ComputePort,
   LoraConfig,
   OptimizerConfig,
   TrainedAdapter,
   TrainSequence,
 } from '../../src-shared/compute-protocol.ts'
 import { AppError, toWireError, type WireError } from '../../src-shared/errors.ts'
+import type { Recipe } from '../../src-shared/recipe.ts'
 import { answerStop, openBookPrompt, questionPrompt } from '../../src-shared/self-edit-prompts.ts'
+import { tokenizeTexts, type Tokenize } from '../../src-shared/tokenize-texts.ts'
 import type { PassageTask, Question, Verdict } from '../../src-shared/task.ts'
-import type { ComputePort, GraderPort } from './ports.ts'
+import type { GraderPort } from './ports.ts'
 
-export type InnerLoopOptions = {
-  readonly compute: ComputePort // repeats a request once whose process crashed
-  readonly grader: GraderPort
-  readonly signal: AbortSignal
-  readonly modelPath: string
+/** What a recipe says about it. */
+export type InnerLoopSettings = {
   readonly lora: LoraConfig
   readonly optimizer: OptimizerConfig
   readonly sealFaithfulPadTo?: number
@@ -33,6 +33,13 @@ export type InnerLoopOptions = {
   readonly parallel: number // sequences decoded together
   readonly threads?: number
   readonly device?: string
+}
+
+export type InnerLoopOptions = InnerLoopSettings & {
+  readonly compute: ComputePort // repeats a request once whose process crashed
+  readonly grader: GraderPort
+  readonly signal: AbortSignal
+  readonly modelPath: string
   /** Adapters are written here; a later one of the same name replaces an earlier one. */
   readonly workFolder: string
 }
@@ -63,6 +70,19 @@ export function placementOf({
   readonly device?: string | undefined
 }): Placement {
   return { ...(threads !== undefined && { threads }), ...(device !== undefined && { device }) }
+}
+
+export function innerLoopSettings({ innerLoop, answers, compute }: Recipe): InnerLoopSettings {
+  const { lora, optimizer, sealFaithfulPadTo } = innerLoop
+  return {
+    lora,
+    optimizer,
+    ...(sealFaithfulPadTo !== undefined && { sealFaithfulPadTo }),
+    answerTokens: answers.maxTokens,
+    adaptersAtOnce: compute.adaptersAtOnce,
+    parallel: compute.parallel,
+    ...placementOf(compute),
+  }
 }
 
 /** Trains all adapters, `adaptersAtOnce` at a time. Outcomes in the order of the inputs. Throws `cancelled`. */
@@ -132,24 +152,20 @@ async function tryToTrain(options: InnerLoopOptions, group: readonly TrialInput[
   }
 }
 
-/** Every token of a text is in the loss but the first; the end token comes last. */
+/** The model's own tokenizer. */
+export function tokenizerOf({ compute, signal, modelPath }: InnerLoopOptions): Tokenize {
+  return async (texts, ends) =>
+    (await compute.request('generator.tokenize', { modelPath, texts, ...ends }, { signal })).texts
+}
+
 async function sequencesOf(
-  { compute, signal, modelPath }: InnerLoopOptions,
+  options: InnerLoopOptions,
   group: readonly TrialInput[],
 ): Promise<TrainSequence[][]> {
-  const { texts } = await compute.request(
-    'generator.tokenize',
-    { modelPath, texts: group.flatMap((trial) => trial.texts), begin: true, end: true },
-    { signal },
-  )
-  let next = 0
-  return group.map((trial) =>
-    trial.texts.map(() => {
-      const tokens = texts[next++]
-      if (!tokens) throw new AppError('internal', 'The generator tokenized fewer texts than it was given.')
-      return { tokens, lossMask: new Uint8Array(tokens.length).fill(1, 1) }
-    }),
-  )
+  const rows = group.flatMap(({ name, texts }) => texts.map((text) => ({ row: { text }, place: name })))
+  const sequences = await tokenizeTexts(rows, tokenizerOf(options))
+  let from = 0
+  return group.map(({ texts }) => sequences.slice(from, (from += texts.length)))
 }
 
 export type Asked = { readonly task: PassageTask; readonly passageInPrompt: boolean }

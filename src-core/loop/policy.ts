@@ -1,21 +1,15 @@
 /** The M-step: fine-tunes the policy on the self-edits that were selected, each behind the prompt that asked for it. */
 import { join } from 'node:path'
-import type { TrainedAdapter, TrainSequence } from '../../src-shared/compute-protocol.ts'
-import { AppError } from '../../src-shared/errors.ts'
+import type { TrainedAdapter } from '../../src-shared/compute-protocol.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
 import type { CandidateRecord } from '../../src-shared/records.ts'
-import { placementOf, type InnerLoopOptions } from './inner-loop.ts'
-
-type PolicyOptions = Pick<
-  InnerLoopOptions,
-  'compute' | 'signal' | 'modelPath' | 'workFolder' | 'threads' | 'device'
-> & {
-  readonly recipe: Recipe
-}
+import { tokenizeTexts } from '../../src-shared/tokenize-texts.ts'
+import { placementOf, tokenizerOf, type InnerLoopOptions } from './inner-loop.ts'
 
 /** Trains one adapter, from `parentPath` on if there is one. Throws what the compute processes throw. */
 export async function trainPolicy(
-  options: PolicyOptions,
+  options: InnerLoopOptions,
+  { lora, optimizer }: Recipe['outerLoop'],
   candidates: readonly CandidateRecord[],
   {
     name,
@@ -24,8 +18,8 @@ export async function trainPolicy(
   }: { readonly name: string; readonly seed: number; readonly parentPath: string | null },
 ): Promise<{ readonly trained: TrainedAdapter; readonly path: string }> {
   const { compute, signal, modelPath, workFolder } = options
-  const { lora, optimizer } = options.recipe.outerLoop
   const path = join(workFolder, `${name}.gguf`)
+  const rows = candidates.map(({ id, prompt, text }) => ({ row: { prompt, completion: text }, place: id }))
   const { adapters } = await compute.request(
     'trainer.train',
     {
@@ -33,7 +27,7 @@ export async function trainPolicy(
       lora,
       jobs: [
         {
-          sequences: await policySequences(options, candidates),
+          sequences: await tokenizeTexts(rows, tokenizerOf(options)),
           optimizer,
           seed,
           adapterPath: path,
@@ -46,33 +40,4 @@ export async function trainPolicy(
     { signal },
   )
   return { trained: adapters[0]!, path }
-}
-
-/** Prompt and completion are tokenized apart, as they are when the policy writes; only the completion is learned. */
-async function policySequences(
-  { compute, signal, modelPath }: PolicyOptions,
-  candidates: readonly CandidateRecord[],
-): Promise<TrainSequence[]> {
-  const tokenize = async (texts: string[], begin: boolean): Promise<readonly Int32Array[]> => {
-    const input = { modelPath, texts, begin, end: !begin }
-    return (await compute.request('generator.tokenize', input, { signal })).texts
-  }
-  const prompts = await tokenize(
-    candidates.map(({ prompt }) => prompt),
-    true,
-  )
-  const completions = await tokenize(
-    candidates.map(({ text }) => text),
-    false,
-  )
-  return candidates.map((_, index) => {
-    const prompt = prompts[index]
-    const completion = completions[index]
-    if (!prompt || !completion)
-      throw new AppError('internal', 'The generator tokenized fewer texts than it was given.')
-    const tokens = new Int32Array(prompt.length + completion.length)
-    tokens.set(prompt)
-    tokens.set(completion, prompt.length)
-    return { tokens, lossMask: new Uint8Array(tokens.length).fill(1, Math.max(1, prompt.length)) }
-  })
 }

@@ -1,5 +1,4 @@
 /** What the loop needs from the rest of the core; `compute`, `graders` and `store` implement it. */
-import type { GeneratorMethods, TrainerMethods } from '../../src-shared/compute-protocol.ts'
 import type {
   EventInput,
   LedgerRecords,
@@ -9,16 +8,6 @@ import type {
   RowFilter,
 } from '../../src-shared/records.ts'
 import type { Verdict } from '../../src-shared/task.ts'
-
-type AllMethods = GeneratorMethods & TrainerMethods
-
-export type ComputePort = {
-  request<Name extends keyof AllMethods>(
-    method: Name,
-    input: AllMethods[Name][0],
-    options: { readonly signal: AbortSignal; readonly onProgress?: (progress: AllMethods[Name][2]) => void },
-  ): Promise<AllMethods[Name][1]>
-}
 
 export type GraderPort = {
   readonly name: string

@@ -13,6 +13,12 @@ export function accuracyOf(answers: readonly Graded[]): number | null {
   return graded.filter(({ verdict }) => verdict === 'correct').length / graded.length
 }
 
+/** The mean accuracy of the sets of answers that could be graded; null if none could. */
+export function meanAccuracyOf(sets: readonly (readonly Graded[])[]): number | null {
+  const known = sets.map(accuracyOf).filter((accuracy) => accuracy !== null)
+  return known.length > 0 ? meanOf(known) : null
+}
+
 /**
  * The reward of a candidate from the answers of each of its trials, as the mean over the trials that could be graded:
  * `accuracy`, as the original's code has it; `gain`, accuracy − baseline; `improvement`, the paper's definition, 1 if
@@ -24,11 +30,10 @@ export function rewardOf(
   trials: readonly (readonly Graded[])[],
   baselineAnswers: readonly Graded[],
 ): Omit<RewardRecord, 'candidateId'> {
-  const accuracies = trials.map(accuracyOf).filter((accuracy) => accuracy !== null)
   const baseline = accuracyOf(baselineAnswers)
   const answers = trials.flat()
   const ungraded = answers.filter(({ verdict }) => verdict === 'ungraded').length
-  const accuracy = accuracies.length > 0 ? meanOf(accuracies) : null
+  const accuracy = meanAccuracyOf(trials)
   return {
     value: accuracy === null ? null : valueOf(definition, accuracy, baseline),
     definition,

@@ -30,10 +30,12 @@ import { selfEditText } from '../../src-shared/self-edit-prompts.ts'
 import type { PassageTask, Taskset } from '../../src-shared/task.ts'
 import {
   answerTasks,
+  innerLoopSettings,
   runTrials,
   type Answer,
   type EvaluatedTrial,
   type InnerLoopOptions,
+  type InnerLoopSettings,
   type TrialInput,
 } from './inner-loop.ts'
 import { trainPolicy } from './policy.ts'
@@ -43,10 +45,7 @@ import { sampleSelfEdits, type SelfEdit } from './self-edits.ts'
 import { summarize } from './summary.ts'
 import { trainTexts } from './train-sequences.ts'
 
-export type SealOptions = Omit<
-  InnerLoopOptions,
-  'lora' | 'optimizer' | 'sealFaithfulPadTo' | 'answerTokens' | 'adaptersAtOnce' | 'parallel'
-> & {
+export type SealOptions = Omit<InnerLoopOptions, keyof InnerLoopSettings> & {
   readonly ledger: LedgerPort
   readonly runId: string
   readonly recipe: Recipe
@@ -97,7 +96,7 @@ class SealRun {
     const { recipe } = options
     this.#options = options
     this.#recipe = recipe
-    this.#inner = innerLoopOptions(options, recipe)
+    this.#inner = { ...options, ...innerLoopSettings(recipe) }
     this.#total = unitsOf(recipe)
   }
 
@@ -386,7 +385,7 @@ class SealRun {
         }
       }
       const seed = deriveSeed(recipe.seed, 'policy', version)
-      const { trained, path } = await trainPolicy(this.#options, candidates, {
+      const { trained, path } = await trainPolicy(this.#inner, recipe.outerLoop, candidates, {
         name: `policy-${version}`,
         seed,
         parentPath: parent === null ? null : ledger.blobPath(parent),
@@ -525,19 +524,6 @@ const nothingWritten = {
 
 function candidateId({ arm, round }: Group, { id }: PassageTask, number: number): string {
   return `${arm === 'train' ? `round-${round}` : arm}/${id}/${number}`
-}
-
-function innerLoopOptions(options: SealOptions, { innerLoop, answers, compute }: Recipe): InnerLoopOptions {
-  const { lora, optimizer, sealFaithfulPadTo } = innerLoop
-  return {
-    ...options,
-    lora,
-    optimizer,
-    ...(sealFaithfulPadTo !== undefined && { sealFaithfulPadTo }),
-    answerTokens: answers.maxTokens,
-    adaptersAtOnce: compute.adaptersAtOnce,
-    parallel: compute.parallel,
-  }
 }
 
 /** Throws `invalid_input` if a split has fewer tasks than the recipe asks for. */

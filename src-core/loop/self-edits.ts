@@ -18,7 +18,6 @@ export async function sampleSelfEdits(
   policy: readonly AdapterUse[],
   requests: readonly SelfEditRequest[],
   sampling: Sampling,
-  onProgress: (progress: { readonly done: number; readonly total: number }) => void = () => undefined,
 ): Promise<SelfEdit[]> {
   const { compute, signal, modelPath, parallel } = options
   const prompts = requests.map(({ task, promptKey }) => selfEditPrompt(promptKey, task))
@@ -37,7 +36,7 @@ export async function sampleSelfEdits(
       parallel,
       ...placementOf(options),
     },
-    { signal, onProgress },
+    { signal },
   )
   const result: SelfEdit[] = []
   for (const [group, indices] of [...places.values()].entries()) {

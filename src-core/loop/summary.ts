@@ -10,10 +10,10 @@ import type {
   RunSummary,
 } from '../../src-shared/run-summary.ts'
 import { selfEditText } from '../../src-shared/self-edit-prompts.ts'
-import { bootstrapMean, meanOf, pairedDifference } from '../../src-shared/stats.ts'
+import { bootstrapMean, pairedDifference } from '../../src-shared/stats.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
 import type { LedgerPort } from './ports.ts'
-import { accuracyOf } from './rewards.ts'
+import { meanAccuracyOf } from './rewards.ts'
 
 /** Accuracy per passage of one arm; a passage with several trials counts with their mean. */
 type ByPassage = ReadonlyMap<string, number>
@@ -35,7 +35,9 @@ export function summarize(
     return { arm, answers, accuracies: accuraciesByPassage(answers) }
   })
   return {
-    arms: evaluated.map((each) => armSummary(each, recipe.seed)),
+    arms: evaluated.map(({ arm, answers, accuracies }) =>
+      summarizeArm(arm, answers, [...accuracies.values()], recipe.seed),
+    ),
     differences: differencesOf(evaluated, recipe.seed),
     example: exampleOf(ledger, runId, evaluated, tasks),
   }
@@ -58,21 +60,24 @@ function armsOf({ evaluation, outerLoop }: Recipe): string[] {
 function accuraciesByPassage(answers: readonly AnswerRecord[]): ByPassage {
   const byTask = Map.groupBy(answers, ({ taskId }) => taskId)
   const accuracies = [...byTask].map(([taskId, own]) => {
-    const sets = [...Map.groupBy(own, ({ trialId }) => trialId).values()].map(accuracyOf)
-    const known = sets.filter((accuracy) => accuracy !== null)
-    return [taskId, known.length > 0 ? meanOf(known) : null] as const
+    return [taskId, meanAccuracyOf([...Map.groupBy(own, ({ trialId }) => trialId).values()])] as const
   })
   return new Map(accuracies.filter((entry): entry is [string, number] => entry[1] !== null))
 }
 
-function armSummary({ arm, answers, accuracies }: Evaluated, seed: number): ArmSummary {
-  const values = [...accuracies.values()]
-  const interval = bootstrapMean(values, deriveSeed(seed, 'interval', arm))
-  const known = values.length > 0
+/** `accuracies` has one number for each passage with a graded answer. */
+export function summarizeArm(
+  name: string,
+  answers: readonly Pick<AnswerRecord, 'text' | 'verdict'>[],
+  accuracies: readonly number[],
+  seed: number,
+): ArmSummary {
+  const interval = bootstrapMean(accuracies, deriveSeed(seed, 'interval', name))
+  const known = accuracies.length > 0
   return {
-    name: arm,
+    name,
     n: answers.length,
-    passages: values.length,
+    passages: accuracies.length,
     accuracy: known ? interval.mean : null,
     low: known ? interval.low : null,
     high: known ? interval.high : null,

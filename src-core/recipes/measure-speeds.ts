@@ -12,7 +12,8 @@ import {
   type SelfEditPromptKey,
 } from '../../src-shared/self-edit-prompts.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
-import type { ComputePort } from '../loop/ports.ts'
+import type { ComputePort } from '../../src-shared/compute-protocol.ts'
+import { placementOf } from '../loop/inner-loop.ts'
 import { trainTexts } from '../loop/train-sequences.ts'
 import { affordableStep, policyStep, trialStep, type BenchStep } from './bench-steps.ts'
 import { workloadOf } from './plan-workload.ts'
@@ -37,7 +38,7 @@ const selfEditsPerTask = 4
  */
 export async function measureSpeeds(compute: ComputePort, options: MeasureOptions): Promise<Speeds> {
   const { modelPath, contextSize, recipe, tasks, signal } = options
-  const placement = placementOf(recipe)
+  const placement = placementOf(recipe.compute)
   const charactersPerToken = await measureTokens(compute, options)
   const sample = fittingTasks(options, charactersPerToken).slice(0, sampledTasks)
   const guess = workloadOf(recipe, tasks, { charactersPerToken, selfEdit: null, answerTokens: null })
@@ -74,11 +75,6 @@ export async function measureSpeeds(compute: ComputePort, options: MeasureOption
   await compute.request('trainer.unload', {}, { signal })
   return { ...generated, trials, policy }
 }
-
-const placementOf = ({ compute: { threads, device } }: Recipe): { threads?: number; device?: string } => ({
-  ...(threads !== undefined && { threads }),
-  ...(device !== undefined && { device }),
-})
 
 async function measureTokens(
   compute: ComputePort,

@@ -1,6 +1,6 @@
 /** Times a generation; one that takes too long is cut off and judged by how far it came. */
 import type { GenerateInput, GenerateOutput } from '../../src-shared/compute-protocol.ts'
-import type { ComputePort } from '../loop/ports.ts'
+import type { ComputePort } from '../../src-shared/compute-protocol.ts'
 
 export type TimedGeneration = {
   readonly tokensPerSecond: number // without the time for the prompts

@@ -114,7 +114,6 @@ async function timeRound(
         meter.follow(progress)
         onProgress(progress.text, progress.done, progress.total)
       },
-      ...placementOf(recipe.compute),
     })
     const seconds = (performance.now() - started) / 1000
     const trials = store.rows('trials', runId)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { JobSpecOf } from '../../src-shared/api/job-spec.ts'
 import type { LearnerReport } from '../../src-shared/learner-report.ts'
 import { evaluateLearner } from '../loop/evaluate-learner.ts'
-import { placementOf } from '../loop/inner-loop.ts'
+import { innerLoopSettings } from '../loop/inner-loop.ts'
 import { loadRecipe } from '../recipes/load-recipe.ts'
 import { prepareRun, type RunTools } from './prepare-run.ts'
 import { retryCrashes } from './retry-crashes.ts'
@@ -25,7 +25,7 @@ export async function evaluateRecipeLearner(
   const tools = { ...given, compute: retryCrashes(given.compute) }
   const { recipe } = await loadRecipe(nameOrPath, tools.recipesFolder)
   const { modelPath, taskset, grader } = await prepareRun(recipe, tools)
-  const { innerLoop, selfEdit, answers, compute: place } = recipe
+  const { innerLoop, selfEdit } = recipe
   const { temperature, topP, maxTokens } = selfEdit
   const workFolder = await mkdtemp(join(tmpdir(), 'selkie-learner-'))
   try {
@@ -34,11 +34,6 @@ export async function evaluateRecipeLearner(
       grader,
       signal,
       modelPath,
-      lora: innerLoop.lora,
-      optimizer: innerLoop.optimizer,
-      answerTokens: answers.maxTokens,
-      adaptersAtOnce: place.adaptersAtOnce,
-      parallel: place.parallel,
       workFolder,
       tasks: taskset.splits[split].slice(0, passages),
       promptKey: selfEdit.prompts[0]!,
@@ -48,8 +43,7 @@ export async function evaluateRecipeLearner(
       trials,
       seed,
       onProgress,
-      ...(innerLoop.sealFaithfulPadTo !== undefined && { sealFaithfulPadTo: innerLoop.sealFaithfulPadTo }),
-      ...placementOf(recipe.compute),
+      ...innerLoopSettings(recipe),
     })
   } finally {
     await rm(workFolder, { recursive: true, force: true })

@@ -1,15 +1,15 @@
 /** Watches a loop at work, through the ports it works with: how long each phase takes, and how much of that computes. */
 import type {
+  ComputePort,
   GenerateInput,
   GenerateOutput,
-  GeneratorMethods,
-  TrainerMethods,
+  AllMethods,
 } from '../../src-shared/compute-protocol.ts'
 import { loopPhases, type LoopPhase, type LoopPhaseTime } from '../../src-shared/loop-bench-report.ts'
-import type { ComputePort, LedgerPort } from '../loop/ports.ts'
+import type { LedgerPort } from '../loop/ports.ts'
 import type { SealProgress } from '../loop/seal.ts'
 
-type Method = keyof (GeneratorMethods & TrainerMethods)
+type Method = keyof AllMethods
 type ComputeProcess = 'generator' | 'trainer'
 
 export class LoopMeter {

@@ -1,6 +1,6 @@
 /** A compute process that dies takes its request with it. The request is made once more: its seeds make it the same. */
 import { toWireError } from '../../src-shared/errors.ts'
-import type { ComputePort } from '../loop/ports.ts'
+import type { ComputePort } from '../../src-shared/compute-protocol.ts'
 
 /** Throws `compute_crashed` after the second crash of one request, and every other error at once. */
 export function retryCrashes(compute: ComputePort): ComputePort {

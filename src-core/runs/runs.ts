@@ -9,7 +9,6 @@ import { AppError } from '../../src-shared/errors.ts'
 import { recipeSchema } from '../../src-shared/recipe.ts'
 import type { EventInput, Run, RunEvent } from '../../src-shared/records.ts'
 import type { RunSummary } from '../../src-shared/run-summary.ts'
-import { placementOf } from '../loop/inner-loop.ts'
 import type { LedgerPort } from '../loop/ports.ts'
 import { Paused, runSeal, type SealProgress } from '../loop/seal.ts'
 import { databasePath, openStore, type Store } from '../store/store.ts'
@@ -247,7 +246,6 @@ export class Runs {
         workFolder,
         isPaused: () => working.isPaused || isRequested(storeFolder, runId, 'pause'),
         onProgress: clock((progress) => emit({ type: 'progress', progress: { runId, ...progress } })),
-        ...placementOf(recipe.compute),
       })
     } finally {
       rmSync(workFolder, { recursive: true }) // its room may be needed to record the end on a full disk

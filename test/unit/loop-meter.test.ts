@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
-import type { ComputePort, LedgerPort } from '../../src-core/loop/ports.ts'
+import type { LedgerPort } from '../../src-core/loop/ports.ts'
 import { LoopMeter } from '../../src-core/runs/loop-meter.ts'
 import type { SealProgress } from '../../src-core/loop/seal.ts'
-import type { GenerateInput } from '../../src-shared/compute-protocol.ts'
+import type { ComputePort, GenerateInput } from '../../src-shared/compute-protocol.ts'
 import type { LoopPhase } from '../../src-shared/loop-bench-report.ts'
 
 /** Two processes whose requests take 20 ms, of which each says that it computed a second; the first may be restarted. */

@@ -1,12 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
-import {
-  cutIntoWindows,
-  readTrainingTexts,
-  tokenizeTexts,
-  type Tokenize,
-} from '../../src-core/jobs/training-texts.ts'
+import { cutIntoWindows, readTrainingTexts } from '../../src-core/jobs/training-texts.ts'
+import { tokenizeTexts, type Tokenize } from '../../src-shared/tokenize-texts.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 const folder = temporaryFolder()
