@@ -2,8 +2,9 @@
  * What can be said about a country, in the invented world and in the real one: attributes, the sentences that state
  * them and the questions that ask for them. {c} is the country, {v} the value.
  */
+import { directions, naming, type Derivation } from './derivations.ts'
 import type { Draw } from './draw.ts'
-import { inventedName, inventedPeople, inventedWord } from './names.ts'
+import { inventedName, inventedWord } from './names.ts'
 
 export type Attribute = keyof typeof attributes
 export type Fact = {
@@ -189,24 +190,6 @@ const goods = (
   'copper wool timber salt tea amber silk cotton iron grapes ' +
   'honey fish glass pearls marble barley olives paper coal rubber spices leather clocks ships wheat rice sugar dates flax tin'
 ).split(' ')
-const capitals = 'ABCDEFGHIKLMNOPRSTVZ'.split('')
-const directions = [
-  'Northern',
-  'Southern',
-  'Eastern',
-  'Western',
-  'Central',
-  'South-Eastern',
-  'Middle',
-  'Inner',
-]
-
-/**
- * What is called after the country's people: Ulmenia has the "Ulmenian drel". Names that begin alike are the hardest to
- * copy. `loose` finds a word for the people each time, `shared` one for the country, and has longer currencies too.
- */
-export type Derivation = { readonly how: 'loose' | 'shared'; readonly currencies: number } // their share
-
 /** A country with `count` different facts, in no order. */
 export function inventedCountry(draw: Draw, count: number, derivation?: Derivation): Country {
   const left = { ...weights }
@@ -216,43 +199,9 @@ export function inventedCountry(draw: Draw, count: number, derivation?: Derivati
     left[attribute] = 0
     chosen.push(attribute)
   }
-  const name = inventedName(draw)
-  const people = derivation?.how === 'shared' ? inventedPeople(draw, name) : undefined
-  const derived = (attribute: Attribute): string | undefined => {
-    if (!derivation) return undefined
-    return people === undefined
-      ? looselyDerived(draw, attribute, name, derivation.currencies)
-      : derivedFrom(draw, attribute, people, derivation.currencies)
-  }
+  const { name, derived } = naming(draw, derivation)
   const value = (attribute: Attribute): string => derived(attribute) ?? inventedValue(draw, attribute)
   return { name, facts: chosen.map((attribute) => ({ attribute, value: value(attribute), aliases: [] })) }
-}
-
-function looselyDerived(
-  draw: Draw,
-  attribute: Attribute,
-  country: string,
-  currencies: number,
-): string | undefined {
-  if (attribute === 'currency' && draw.chance(currencies))
-    return `${inventedPeople(draw, country)} ${inventedWord(draw).toLowerCase()}`
-  if (attribute === 'language' && draw.chance(0.35)) return inventedPeople(draw, country)
-  return undefined
-}
-
-function derivedFrom(
-  draw: Draw,
-  attribute: Attribute,
-  people: string,
-  currencies: number,
-): string | undefined {
-  if (attribute === 'language' && draw.chance(0.5)) return people
-  if (attribute !== 'currency' || !draw.chance(currencies)) return undefined
-  const unit = inventedWord(draw).toLowerCase()
-  if (draw.chance(0.65)) return `${people} ${unit}`
-  const owner = draw.chance(0.5) ? people : inventedPeople(draw, inventedWord(draw))
-  const initials = Array.from({ length: 3 }, () => draw.one(capitals)).join('')
-  return `${draw.one(directions)} ${owner} ${draw.chance(0.5) ? `${initials} ` : ''}${unit}`
 }
 
 function inventedValue(draw: Draw, attribute: Attribute): string {

@@ -75,7 +75,25 @@ export const nano: NanoConfig = {
     },
     {
       name: 'shared-names',
-      stages: curriculum.slice(8),
+      stages: curriculum.slice(8, 9),
+      optimizer: { ...optimizer, learningRate: 1e-3, schedule: 'linear', warmupSteps: 20 },
+      weightType: 'F16',
+    },
+    {
+      name: 'alike',
+      stages: curriculum.slice(9, 10),
+      optimizer: { ...optimizer, learningRate: 1.5e-3, schedule: 'linear', warmupSteps: 20 },
+      weightType: 'F16',
+    },
+    {
+      name: 'alike-again',
+      stages: curriculum.slice(10, 11),
+      optimizer: { ...optimizer, learningRate: 1.2e-3, schedule: 'linear', warmupSteps: 20 },
+      weightType: 'F16',
+    },
+    {
+      name: 'questions',
+      stages: curriculum.slice(11),
       optimizer: { ...optimizer, learningRate: 1e-3, schedule: 'linear', warmupSteps: 20 },
       weightType: 'F16',
     },

@@ -9,11 +9,12 @@ import {
   selfEditPrompt,
   type SelfEditPromptKey,
 } from '../../src-shared/self-edit-prompts.ts'
-import { inventedCountry, type Country, type Derivation, type Fact } from './atlas.ts'
+import { inventedCountry, type Country, type Fact } from './atlas.ts'
+import type { Derivation } from './derivations.ts'
 import { drawFrom, type Draw } from './draw.ts'
 import { inventedName } from './names.ts'
 import { passageStyles, sentence, writePassage } from './passages.ts'
-import { writeSelfEdit } from './self-edits.ts'
+import { writeSelfEdit, type Styles } from './self-edits.ts'
 
 /** Text, and whether the model is to predict it. */
 export type Span = { readonly text: string; readonly learned: boolean }
@@ -28,6 +29,7 @@ export type Stage = {
   readonly names: readonly [least: number, most: number] // of a list to copy
   readonly facts: readonly [least: number, most: number] // of a passage
   readonly derivation?: Derivation
+  readonly styles?: Styles // of implications
   readonly memoryCountries: number
 }
 
@@ -35,7 +37,8 @@ const early = { memoryCountries: 100 }
 
 /**
  * Copying from short lists comes first: what takes a model of this size millions of tokens otherwise takes 200,000.
- * The last four stages were added when the first model kept confusing names that begin alike, and recalled too little.
+ * The last seven stages were added when the first model kept confusing names that begin alike, recalled too little, and
+ * wrote too few questions to learn from.
  */
 export const curriculum: readonly Stage[] = [
   {
@@ -114,6 +117,34 @@ export const curriculum: readonly Stage[] = [
     derivation: { how: 'shared', currencies: 0.85 },
     memoryCountries: 40,
   },
+  {
+    first: 120_000,
+    documents: 16_000,
+    mixture: { copying: 0, 'open-book': 58, 'self-edit': 27, memory: 15 },
+    names: [2, 8],
+    facts: [4, 8],
+    derivation: { how: 'alike', currencies: 0.9 },
+    memoryCountries: 40,
+  },
+  {
+    first: 140_000,
+    documents: 10_000,
+    mixture: { copying: 0, 'open-book': 50, 'self-edit': 25, memory: 25 },
+    names: [2, 8],
+    facts: [4, 8],
+    derivation: { how: 'alike', currencies: 0.9 },
+    memoryCountries: 40,
+  },
+  {
+    first: 155_000,
+    documents: 7_000,
+    mixture: { copying: 0, 'open-book': 45, 'self-edit': 38, memory: 17 },
+    names: [2, 8],
+    facts: [4, 8],
+    derivation: { how: 'alike', currencies: 0.9 },
+    styles: { statements: 45, questions: 35, lazy: 20 },
+    memoryCountries: 40,
+  },
 ]
 
 /** The documents of a stage in the order of training. */
@@ -178,12 +209,12 @@ const promptWeights: Readonly<Record<Exclude<SelfEditPromptKey, 'none'>, number>
   'self-qa': 20,
 }
 
-function selfEdit(draw: Draw, { facts, derivation }: Stage): Span[] {
+function selfEdit(draw: Draw, { facts, derivation, styles }: Stage): Span[] {
   const country = inventedCountry(draw, draw.integer(...facts), derivation)
   const key = draw.weighted(promptWeights)
   const style = draw.one(['entry', 'entry', 'statements', 'notes'] as const)
   const passage = writePassage(draw, country, style)
-  const text = writeSelfEdit(draw, country, key)
+  const text = writeSelfEdit(draw, country, key, styles)
   return [
     { text: selfEditPrompt(key, { title: country.name, passage }), learned: false },
     { text, learned: true },

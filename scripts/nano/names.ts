@@ -46,7 +46,7 @@ const soundSystems: readonly Sounds[] = [
 ]
 const endings = split('ia land stan burg ville ton polis grad istan ania ara os eria mark')
 const letters = [...'abcdefghijklmnopqrstuvwxyz']
-const prefixes = split('New Port Saint South North East West Great Upper Lower')
+export const prefixes = split('New Port Saint South North East West Great Upper Lower')
 
 /** A word with a capital letter, of one to four syllables. */
 export function inventedWord(draw: Draw): string {

@@ -32,8 +32,17 @@ export const vagueSentences = [
   'Many people visit {c}.',
 ]
 
+/** How often implications are statements, questions with answers, or hardly anything. */
+export type Styles = Readonly<Record<'statements' | 'questions' | 'lazy', number>>
+const usualStyles: Styles = { statements: 60, questions: 18, lazy: 22 }
+
 /** What follows the cue of the prompt, without an end token. */
-export function writeSelfEdit(draw: Draw, country: Country, key: AskedFor): string {
+export function writeSelfEdit(
+  draw: Draw,
+  country: Country,
+  key: AskedFor,
+  styles: Styles = usualStyles,
+): string {
   const { share, tellings } = efforts[key]
   const wanted = share[0] + (share[1] - share[0]) * draw.number()
   const count = Math.max(1, Math.round(wanted * country.facts.length))
@@ -48,7 +57,7 @@ export function writeSelfEdit(draw: Draw, country: Country, key: AskedFor): stri
       // The prompt's cue has written the first label already.
       return questions(draw, country.name, retold(draw, facts, tellings)).slice('Question 1:'.length)
     default: {
-      const style = draw.weighted({ statements: 60, questions: 18, lazy: 22 })
+      const style = draw.weighted(styles)
       if (style === 'questions') return questions(draw, country.name, retold(draw, facts, tellings))
       if (style === 'lazy') return lazy(draw, country.name, facts)
       const lines = retold(draw, facts, tellings).map((fact) =>
