@@ -50,7 +50,11 @@ export type Completion = {
   readonly finishReason: FinishReason
   readonly seed: number
   readonly logProb: number // sum over the generated tokens (end token included), at temperature 1, natural log
+  readonly pieces?: readonly Piece[] // if they were asked for: one per token, the end token left out
 }
+
+/** The part of a text that one token completes: a character whose bytes are several tokens belongs to the last. */
+export type Piece = { readonly text: string; readonly logProb: number }
 
 export type GenerateInput = {
   readonly modelPath: string
@@ -58,6 +62,7 @@ export type GenerateInput = {
   /** One completion per seed. */
   readonly prompts: readonly { readonly text: string; readonly seeds: readonly number[] }[]
   readonly sampling: Sampling
+  readonly withPieces?: boolean // default: false
   readonly contextSize?: number // token window of one completion; default: what prompt + maxTokens need
   readonly threads?: number
   readonly parallel?: number // sequences decoded together
@@ -94,6 +99,14 @@ export type TokenizeInput = {
 }
 export type TokenizeOutput = { readonly texts: readonly Int32Array[] }
 
+/** The other way round. Control tokens are shown by their names, e.g. `</s>`. */
+export type TokenTextsInput = { readonly modelPath: string; readonly sequences: readonly Int32Array[] }
+/** [sequence][token]: the text that is complete with it; joined they are the whole. */
+export type TokenTextsOutput = { readonly texts: readonly (readonly string[])[] }
+
+/** Each message as a user's turn in the model's own chat format, the reply begun. */
+export type ChatPromptsInput = { readonly modelPath: string; readonly messages: readonly string[] }
+
 export type PromptSpeedInput = {
   readonly modelPath: string
   readonly tokens: number // prompt length
@@ -115,6 +128,8 @@ export type DecodeSpeedOutput = { readonly tokens: number; readonly seconds: num
 
 export type GeneratorMethods = {
   'generator.tokenize': [TokenizeInput, TokenizeOutput, never]
+  'generator.chatPrompts': [ChatPromptsInput, readonly string[], never]
+  'generator.tokenTexts': [TokenTextsInput, TokenTextsOutput, never]
   'generator.generate': [GenerateInput, GenerateOutput, GenerateProgress]
   'generator.score': [ScoreInput, ScoreOutput, { readonly done: number; readonly total: number }]
   'generator.promptSpeed': [PromptSpeedInput, PromptSpeedOutput, never]
@@ -279,11 +294,19 @@ export type TrainerMethods = {
 
 export type AllMethods = GeneratorMethods & TrainerMethods
 
+/** One of several pairs of processes that compute side by side, each with its share of the cores. */
+export type Pair = { readonly index: number; readonly of: number }
+
 /** What the core needs of the two processes; `src-core/compute` implements it. */
 export type ComputePort = {
   request<Name extends keyof AllMethods>(
     method: Name,
     input: AllMethods[Name][0],
-    options: { readonly signal: AbortSignal; readonly onProgress?: (progress: AllMethods[Name][2]) => void },
+    options: {
+      readonly signal: AbortSignal
+      readonly onProgress?: (progress: AllMethods[Name][2]) => void
+      /** Where left out, the first pair has the device to itself. On the CPU only: elsewhere pairs take turns. */
+      readonly pair?: Pair
+    },
   ): Promise<AllMethods[Name][1]>
 }

@@ -10,6 +10,7 @@ import { selfEditPromptKeys } from './self-edit-prompts.ts'
 export const tasksetFormats = ['bundled', 'selkie', 'squad', 'seal', 'folder', 'auto'] as const
 export const promptStyles = ['completion', 'chat-instruct'] as const
 export const rewards = ['accuracy', 'gain', 'improvement'] as const
+export const adaptersToKeep = ['none', 'selected', 'all'] as const
 export const evaluationArms = [
   'frozen',
   'bare-passage',
@@ -121,6 +122,12 @@ const innerLoop = z.strictObject({
     .default(true)
     .describe('Every line of a self-edit is a training sequence of its own.'),
   includePassage: z.boolean().default(true).describe('The passage itself is a training sequence, too.'),
+  keepAdapters: z
+    .enum(adaptersToKeep)
+    .default('selected')
+    .describe(
+      'Which trial adapters stay in the store, one per candidate at the most: none; those of the candidates that the policy learns from, with "top-fraction" of all that it chooses among; or all, those of the evaluation as well. Only what stays can be compared, asked and exported.',
+    ),
   sealFaithfulPadTo: z
     .exactOptional(z.int().min(2, 'must be at least 2'))
     .describe(
@@ -220,6 +227,11 @@ const compute = z.strictObject({
     .exactOptional(text)
     .describe('Where to compute, as `selkie doctor` names it; if left out, the best.'),
   adaptersAtOnce: count.default(1).describe('Trial adapters trained together in one graph.'),
+  pairs: count
+    .default(1)
+    .describe(
+      'Trials tried side by side on the CPU, each by processes of its own with its share of the threads; never more than there are threads. For models too small to keep several threads busy.',
+    ),
   parallel: count.default(16).describe('Texts generated together.'),
   contextSize: z
     .exactOptional(count)
@@ -263,4 +275,5 @@ export const recipeSchema = z
   })
 
 export type Recipe = z.infer<typeof recipeSchema>
+export type PromptStyle = (typeof promptStyles)[number]
 export type EvaluationArm = (typeof evaluationArms)[number]

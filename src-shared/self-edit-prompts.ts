@@ -40,10 +40,19 @@ const asking: Readonly<Record<Exclude<SelfEditPromptKey, 'none'>, Asking>> = {
 export type TitledPassage = { readonly title: string; readonly passage: string }
 
 /** The prompt that a self-edit completes; empty for `none`. */
-export function selfEditPrompt(key: SelfEditPromptKey, { title, passage }: TitledPassage): string {
-  if (key === 'none') return ''
+export function selfEditPrompt(key: SelfEditPromptKey, passage: TitledPassage): string {
+  const { message, cue } = selfEditMessage(key, passage)
+  return message === '' ? '' : `${message}\n\n${cue}`
+}
+
+/** What a chat model is told, and how its reply begins; both empty for `none`. */
+export function selfEditMessage(
+  key: SelfEditPromptKey,
+  { title, passage }: TitledPassage,
+): { readonly message: string; readonly cue: string } {
+  if (key === 'none') return { message: '', cue: '' }
   const { instruction, cue } = asking[key]
-  return `${instruction}\n\nPassage: ${title}\n${passage.trim()}\n\n${cue}`
+  return { message: `${instruction}\n\nPassage: ${title}\n${passage.trim()}`, cue }
 }
 
 /** The self-edit as it is read: a completion together with what the cue began for it. */
@@ -51,14 +60,15 @@ export function selfEditText(key: string, completion: string): string {
   return key === 'self-qa' ? `${asking[key].cue} ${completion.trim()}` : completion.trim()
 }
 
-/** Asks without the passage; the answer follows in the same line. */
+/** Asks without the passage; the answer follows in the same line. Without a title there is no topic. */
 export function questionPrompt(title: string, question: string): string {
-  return `Topic: ${title}\nQuestion: ${question}\nAnswer:`
+  const topic = title === '' ? '' : `Topic: ${title}\n`
+  return `${topic}Question: ${question}\nAnswer:`
 }
 
 /** Asks with the passage in front. */
 export function openBookPrompt({ title, passage }: TitledPassage, question: string): string {
-  return `Passage: ${title}\n${passage.trim()}\n\n${questionPrompt(title, question)}`
+  return `Passage:${title === '' ? '' : ` ${title}`}\n${passage.trim()}\n\n${questionPrompt(title, question)}`
 }
 
 /** An answer ends with its line. */

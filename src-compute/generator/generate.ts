@@ -9,6 +9,7 @@ import type {
   GenerateInput,
   GenerateOutput,
   GenerateProgress,
+  Piece,
 } from '../../src-shared/compute-protocol.ts'
 import { uniformFloat } from '../../src-shared/random.ts'
 import { LlamaBatch, type LlamaContext } from '../ggml/llama-context.ts'
@@ -28,9 +29,9 @@ type Work = { readonly prompt: OrderedPrompt; readonly completion: OrderedPrompt
 type Running = Work & {
   readonly text: CompletionText
   readonly random: () => number
+  readonly logProbs: number[] // of the tokens, the end token included
   lastToken: number
   tokens: number
-  logProb: number
 }
 
 /** One sequence of the context and the completion it is busy with. */
@@ -58,6 +59,10 @@ export async function generate(
 
 const key = ({ prompt, index }: { readonly prompt: number; readonly index: number }): string =>
   `${prompt} ${index}`
+
+function piecesOf({ text, logProbs }: Running): Piece[] {
+  return text.pieces.map((piece, index) => ({ text: piece, logProb: logProbs[index]! }))
+}
 
 class Generation {
   readonly #model: LlamaModel
@@ -138,9 +143,9 @@ class Generation {
       completion,
       text: new CompletionText(this.#input.sampling.stop),
       random: uniformFloat('completion', completion.seed),
+      logProbs: [],
       lastToken: -1,
       tokens: 0,
-      logProb: 0,
     }
     this.#accept(slot, slot.running, this.#current.logits)
   }
@@ -198,16 +203,18 @@ class Generation {
   /** Samples the completion's next token and frees the slot if that was the last. */
   #accept(slot: Slot, running: Running, logits: Float32Array): void {
     const { token, logProb } = this.#sample(logits, running.random)
-    running.logProb += logProb
+    running.logProbs.push(logProb)
     const reason = this.#add(running, token)
     if (!reason) return
     slot.running = undefined
-    this.#finished.set(key(running.completion), {
-      text: running.text.text,
+    const { text, logProbs, completion } = running
+    this.#finished.set(key(completion), {
+      text: text.text,
       tokens: running.tokens,
       finishReason: reason,
-      seed: running.completion.seed,
-      logProb: running.logProb,
+      seed: completion.seed,
+      logProb: logProbs.reduce((sum, each) => sum + each, 0),
+      ...(this.#input.withPieces && { pieces: piecesOf(running) }),
     })
   }
 

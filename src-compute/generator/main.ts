@@ -8,7 +8,7 @@ import { generate } from './generate.ts'
 import { promptSpeed } from './prompt-speed.ts'
 import { score } from './score.ts'
 import { Session } from './session.ts'
-import { tokenize } from './tokenize.ts'
+import { chatPrompts, tokenize, tokenTexts } from './tokenize.ts'
 
 /** Opened by `ready`, which is over before the first request; if it throws, no request is ever answered. */
 const opened = Promise.withResolvers<Session>()
@@ -16,6 +16,8 @@ const opened = Promise.withResolvers<Session>()
 serveCompute<GeneratorMethods>(
   {
     'generator.tokenize': async (input) => await tokenize(await opened.promise, input),
+    'generator.chatPrompts': async (input) => await chatPrompts(await opened.promise, input),
+    'generator.tokenTexts': async (input) => await tokenTexts(await opened.promise, input),
     'generator.generate': async (input, job) => await generate(await opened.promise, input, job),
     'generator.score': async (input, job) => await score(await opened.promise, input, job),
     'generator.promptSpeed': async (input, { signal }) =>

@@ -85,6 +85,9 @@ export type ContextParams = {
   kv_unified: boolean
 }
 
+koffi.struct('llama_chat_message', { role: 'const char *', content: 'const char *' })
+export type ChatMessage = { readonly role: string; readonly content: string }
+
 koffi.struct('llama_batch', {
   n_tokens: 'int32_t',
   token: pointer,
@@ -173,6 +176,23 @@ export function declareLlama({ llama, ggml }: NativeLibraries) {
       number
     >(
       'int32_t llama_token_to_piece(void *vocab, int32_t token, void *buffer, int32_t length, int32_t lstrip, bool special)',
+    ),
+
+    chatTemplate: bind<[model: Pointer, name: null], string | null>(
+      'const char *llama_model_chat_template(void *model, const char *name)',
+    ),
+    applyChatTemplate: bind<
+      [
+        template: string,
+        chat: readonly ChatMessage[],
+        count: number,
+        opensReply: boolean,
+        Uint8Array,
+        number,
+      ],
+      number
+    >(
+      'int32_t llama_chat_apply_template(const char *template, llama_chat_message *chat, size_t count, bool opensReply, void *buffer, int32_t length)',
     ),
 
     loadAdapter: bind<[model: Pointer, path: string], Pointer | null>(

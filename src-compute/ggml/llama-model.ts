@@ -153,14 +153,53 @@ export class LlamaModel {
     return tokens.slice(0, count)
   }
 
-  /** The bytes a token stands for, none for control tokens; a character may need the bytes of several tokens. */
-  pieceOf(token: number): Uint8Array {
-    return (this.#pieces[token] ??= this.#readPiece(token))
+  /**
+   * A user's message in the model's own chat format, with the reply begun. Throws `unsupported` for a model without
+   * such a format, or with one that llama.cpp does not know; `invalid_input` for a message with a null character.
+   */
+  chatPrompt(message: string): string {
+    const { functions, pointer, path } = this
+    const refuse = (reason: string): AppError =>
+      new AppError(
+        'unsupported',
+        `${path}: ${reason} Set prompt-style = "completion", or choose another model.`,
+        { path },
+      )
+    const template = functions.chatTemplate(pointer, null)
+    if (template === null) throw refuse('the model has no chat format.')
+    if (message.includes('\0'))
+      throw new AppError(
+        'invalid_input',
+        'A chat message cannot hold a null character. Remove it from the passage.',
+      )
+    const chat = [{ role: 'user', content: message }]
+    const write = (buffer: Uint8Array): number =>
+      functions.applyChatTemplate(template, chat, chat.length, true, buffer, buffer.length)
+    const length = write(new Uint8Array(0))
+    if (length < 0) throw refuse('llama.cpp does not know its chat format.')
+    const bytes = new Uint8Array(length)
+    write(bytes)
+    return Buffer.from(bytes).toString('utf8')
   }
 
-  #readPiece(token: number): Uint8Array {
+  /** The bytes a token stands for, none for control tokens; a character may need the bytes of several tokens. */
+  pieceOf(token: number): Uint8Array {
+    return (this.#pieces[token] ??= this.#readPiece(token, false))
+  }
+
+  /** The same, but the name of a control token. Throws `invalid_input` for what is no token. */
+  nameOf(token: number): Uint8Array {
+    if (token >= 0 && token < this.vocabularySize) return this.#readPiece(token, true)
+    throw new AppError(
+      'invalid_input',
+      `${token} is not in the model's vocabulary of ${this.vocabularySize}. Use the model's own tokenizer.`,
+      { token },
+    )
+  }
+
+  #readPiece(token: number, namesControl: boolean): Uint8Array {
     const read = (buffer: Uint8Array): number =>
-      this.functions.tokenToPiece(this.#vocabulary, token, buffer, buffer.length, 0, false)
+      this.functions.tokenToPiece(this.#vocabulary, token, buffer, buffer.length, 0, namesControl)
     const short = new Uint8Array(64)
     const length = read(short)
     if (length >= 0) return short.slice(0, length)

@@ -7,7 +7,8 @@ import type { LearnerReport } from '../../src-shared/learner-report.ts'
 import type { ArmSummary } from '../../src-shared/run-summary.ts'
 import { deriveSeed } from '../../src-shared/random.ts'
 import { selfEditText, type SelfEditPromptKey } from '../../src-shared/self-edit-prompts.ts'
-import { varianceComponents } from '../../src-shared/stats.ts'
+import { meanOf, varianceComponents } from '../../src-shared/stats.ts'
+import type { PromptStyle } from '../../src-shared/recipe.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
 import { answerTasks, runTrials, type Answer, type InnerLoopOptions } from './inner-loop.ts'
 import { accuracyOf, meanAccuracyOf } from './rewards.ts'
@@ -18,6 +19,7 @@ import { trainTexts, type TrainSequenceRules } from './train-sequences.ts'
 export type LearnerOptions = InnerLoopOptions & {
   readonly tasks: readonly PassageTask[]
   readonly promptKey: SelfEditPromptKey
+  readonly promptStyle: PromptStyle
   readonly sampling: Sampling
   readonly rules: TrainSequenceRules
   readonly samples: number // self-edits per passage
@@ -51,6 +53,8 @@ export async function evaluateLearner(options: LearnerOptions): Promise<LearnerR
   const openBook = await ask(true)
   onProgress('closed book', 0, 1)
   const frozen = await ask(false)
+  const atOnce = options.adaptersAtOnce * options.pairs * 4
+  const seconds: number[] = []
   const teach = async (
     name: string,
     edits: readonly { task: PassageTask; text: string }[],
@@ -60,14 +64,15 @@ export async function evaluateLearner(options: LearnerOptions): Promise<LearnerR
       Array.from({ length: trials }, (_, trial) => ({
         task,
         texts: trainTexts(text, task, rules),
-        name: `trial-${(edit * trials + trial) % options.adaptersAtOnce}`,
+        name: `trial-${(edit * trials + trial) % atOnce}`,
         seed: deriveSeed(seed, name, task.id, edit, trial),
       })),
     )
     const answers: Answer[][][] = edits.map(() => [])
-    for (let from = 0; from < inputs.length; from += options.adaptersAtOnce) {
+    for (let from = 0; from < inputs.length; from += atOnce) {
       onProgress(name, from, inputs.length)
-      const outcomes = await runTrials(options, inputs.slice(from, from + options.adaptersAtOnce))
+      const outcomes = await runTrials(options, inputs.slice(from, from + atOnce))
+      seconds.push(...outcomes.map((outcome) => outcome.seconds))
       for (const [index, outcome] of outcomes.entries()) {
         const set = answers[Math.floor((from + index) / trials)]!
         if (outcome.status === 'done') set.push([...outcome.answers])
@@ -96,7 +101,7 @@ export async function evaluateLearner(options: LearnerOptions): Promise<LearnerR
   )
   onProgress('writing self-edits', 0, 1)
   const edits = await sampleSelfEdits(options, [], requests, options.sampling)
-  const started = performance.now()
+  seconds.length = 0
   const taught = await teach(
     'self-edits',
     edits.map(({ completion }, index) => ({
@@ -105,7 +110,7 @@ export async function evaluateLearner(options: LearnerOptions): Promise<LearnerR
     })),
     options.trials,
   )
-  const innerLoopSeconds = (performance.now() - started) / 1000 / (edits.length * options.trials)
+  const innerLoopSeconds = meanOf(seconds)
 
   const groups = tasks.map((_, index) => taught.slice(index * options.samples, (index + 1) * options.samples))
   const complete = groups

@@ -6,6 +6,7 @@
  * Unlike the original, the model that is adapted and questioned is always the base model: the policy only writes. Arms
  * then differ in their texts alone, and the baseline is measured once.
  */
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import type {
   AdapterUse,
@@ -13,6 +14,7 @@ import type {
   ComputePort,
   LoraConfig,
   OptimizerConfig,
+  Pair,
   TrainedAdapter,
   TrainSequence,
 } from '../../src-shared/compute-protocol.ts'
@@ -30,7 +32,9 @@ export type InnerLoopSettings = {
   readonly sealFaithfulPadTo?: number
   readonly answerTokens: number
   readonly adaptersAtOnce: number
+  readonly pairs: number // trials side by side
   readonly parallel: number // sequences decoded together
+  readonly contextSize?: number // tokens of a prompt with its completion
   readonly threads?: number
   readonly device?: string
 }
@@ -72,6 +76,18 @@ export function placementOf({
   return { ...(threads !== undefined && { threads }), ...(device !== undefined && { device }) }
 }
 
+/** How texts are generated: together, in what window, where. */
+export function generationOf({
+  parallel,
+  contextSize,
+  ...place
+}: Pick<InnerLoopSettings, 'parallel' | 'contextSize' | 'threads' | 'device'>): Placement & {
+  readonly parallel: number
+  readonly contextSize?: number
+} {
+  return { parallel, ...(contextSize !== undefined && { contextSize }), ...placementOf(place) }
+}
+
 export function innerLoopSettings({ innerLoop, answers, compute }: Recipe): InnerLoopSettings {
   const { lora, optimizer, sealFaithfulPadTo } = innerLoop
   return {
@@ -80,22 +96,26 @@ export function innerLoopSettings({ innerLoop, answers, compute }: Recipe): Inne
     ...(sealFaithfulPadTo !== undefined && { sealFaithfulPadTo }),
     answerTokens: answers.maxTokens,
     adaptersAtOnce: compute.adaptersAtOnce,
+    pairs: compute.pairs,
     parallel: compute.parallel,
+    ...(compute.contextSize !== undefined && { contextSize: compute.contextSize }),
     ...placementOf(compute),
   }
 }
 
-/** Trains all adapters, `adaptersAtOnce` at a time. Outcomes in the order of the inputs. Throws `cancelled`. */
-export async function trainTrials(
-  options: InnerLoopOptions,
-  inputs: readonly TrialInput[],
-): Promise<TrialOutcome[]> {
-  const outcomes: TrialOutcome[] = []
-  for (let from = 0; from < inputs.length; from += options.adaptersAtOnce) {
-    const group = inputs.slice(from, from + options.adaptersAtOnce)
-    outcomes.push(...(await trainGroup(options, group)))
-  }
-  return outcomes
+/** How many pairs of processes work side by side on this machine, and the threads of each. */
+export function pairsHere({
+  pairs,
+  threads,
+}: {
+  readonly pairs: number
+  readonly threads?: number | undefined
+}): { readonly pairs: number; readonly threads?: number } {
+  const all = threads ?? availableParallelism()
+  const some = Math.min(pairs, all)
+  return some === 1
+    ? { pairs: 1, ...(threads !== undefined && { threads }) }
+    : { pairs: some, threads: Math.floor(all / some) }
 }
 
 /** What fails together is tried one by one, so that a bad text costs only its own trial. */
@@ -152,15 +172,18 @@ async function tryToTrain(options: InnerLoopOptions, group: readonly TrialInput[
   }
 }
 
+export type TokenizerOptions = Pick<InnerLoopOptions, 'compute' | 'signal' | 'modelPath'>
+
 /** The model's own tokenizer. */
-export function tokenizerOf({ compute, signal, modelPath }: InnerLoopOptions): Tokenize {
+export function tokenizerOf({ compute, signal, modelPath }: TokenizerOptions): Tokenize {
   return async (texts, ends) =>
     (await compute.request('generator.tokenize', { modelPath, texts, ...ends }, { signal })).texts
 }
 
-async function sequencesOf(
-  options: InnerLoopOptions,
-  group: readonly TrialInput[],
+/** What the trainer is fed: a sequence per text, `[input][text]`. */
+export async function sequencesOf(
+  options: TokenizerOptions,
+  group: readonly Pick<TrialInput, 'name' | 'texts'>[],
 ): Promise<TrainSequence[][]> {
   const rows = group.flatMap(({ name, texts }) => texts.map((text) => ({ row: { text }, place: name })))
   const sequences = await tokenizeTexts(rows, tokenizerOf(options))
@@ -176,7 +199,7 @@ export async function answerTasks(
   asked: readonly Asked[],
   adapters: readonly AdapterUse[],
 ): Promise<Answer[][]> {
-  const { compute, signal, modelPath, answerTokens, parallel } = options
+  const { compute, signal, modelPath, answerTokens } = options
   const prompts = asked.flatMap(({ task, passageInPrompt }) =>
     task.questions.map(({ question }) => ({
       text: passageInPrompt ? openBookPrompt(task, question) : questionPrompt(task.title, question),
@@ -190,8 +213,7 @@ export async function answerTasks(
       adapters,
       prompts,
       sampling: { temperature: 0, topP: 1, maxTokens: answerTokens, stop: answerStop },
-      parallel,
-      ...placementOf(options),
+      ...generationOf(options),
     },
     { signal },
   )
@@ -232,28 +254,81 @@ async function graded(
   })
 }
 
-export type EvaluatedTrial =
-  | (Extract<TrialOutcome, { status: 'done' }> & { readonly answers: readonly Answer[] })
-  | Extract<TrialOutcome, { status: 'failed' }>
+/** `seconds`: from the texts to the last answer, an equal share of what those trained together took. */
+export type EvaluatedTrial = EvaluatedOutcome & { readonly seconds: number }
 
-/** Trains an adapter per input and questions each about its task. The files stay where the outcomes say. */
+type AskedTrial = TrialInput & { readonly task: PassageTask }
+
+/**
+ * Trains an adapter per input, `adaptersAtOnce` at a time, and questions each about its task. In the order of the
+ * inputs; the files stay where the outcomes say. Throws `cancelled`.
+ */
 export async function runTrials(
   options: InnerLoopOptions,
-  inputs: readonly (TrialInput & { readonly task: PassageTask })[],
+  inputs: readonly AskedTrial[],
 ): Promise<EvaluatedTrial[]> {
-  const outcomes = await trainTrials(options, inputs)
-  const evaluated: EvaluatedTrial[] = []
-  for (const [index, outcome] of outcomes.entries())
-    evaluated.push(await evaluateTrial(options, inputs[index]!.task, outcome))
-  return evaluated
+  const { adaptersAtOnce } = options
+  const groups = Array.from({ length: Math.ceil(inputs.length / adaptersAtOnce) }, (_, index) =>
+    inputs.slice(index * adaptersAtOnce, (index + 1) * adaptersAtOnce),
+  )
+  return (await sideBySide(options, groups, runGroup)).flat()
 }
+
+async function runGroup(options: InnerLoopOptions, group: readonly AskedTrial[]): Promise<EvaluatedTrial[]> {
+  const started = performance.now()
+  const outcomes = await trainGroup(options, group)
+  const evaluated: EvaluatedOutcome[] = []
+  for (const [index, outcome] of outcomes.entries())
+    evaluated.push(await evaluateTrial(options, group[index]!.task, outcome))
+  const seconds = (performance.now() - started) / 1000 / group.length
+  return evaluated.map((trial) => ({ ...trial, seconds }))
+}
+
+/**
+ * Works on all items, as many at a time as there are pairs of processes: each takes the next one when it is free. What
+ * comes out does not depend on which. The first error stops all.
+ */
+async function sideBySide<Item, Result>(
+  options: InnerLoopOptions,
+  items: readonly Item[],
+  work: (options: InnerLoopOptions, item: Item) => Promise<Result>,
+): Promise<Result[]> {
+  const { pairs, ...placement } = pairsHere(options)
+  const stop = new AbortController()
+  const signal = AbortSignal.any([options.signal, stop.signal])
+  const results: Result[] = []
+  const queue = items.entries()
+  const workers = Array.from({ length: pairs }, async (_, index) => {
+    const own =
+      pairs === 1
+        ? options
+        : { ...options, ...placement, signal, compute: inPair(options.compute, { index, of: pairs }) }
+    for (const [place, item] of queue) results[place] = await work(own, item)
+  })
+  try {
+    await Promise.all(workers)
+  } catch (error) {
+    stop.abort(error)
+    await Promise.allSettled(workers)
+    throw error
+  }
+  return results
+}
+
+const inPair = (compute: ComputePort, pair: Pair): ComputePort => ({
+  request: (method, input, options) => compute.request(method, input, { ...options, pair }),
+})
+
+type EvaluatedOutcome =
+  | (Extract<TrialOutcome, { status: 'done' }> & { readonly answers: readonly Answer[] })
+  | Extract<TrialOutcome, { status: 'failed' }>
 
 /** An adapter with which the generator crashes is a failed trial like one with which the trainer does. */
 async function evaluateTrial(
   options: InnerLoopOptions,
   task: PassageTask,
   outcome: TrialOutcome,
-): Promise<EvaluatedTrial> {
+): Promise<EvaluatedOutcome> {
   if (outcome.status === 'failed') return outcome
   try {
     const asked = [{ task, passageInPrompt: false }]

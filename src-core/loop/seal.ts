@@ -51,8 +51,6 @@ export type SealOptions = Omit<InnerLoopOptions, keyof InnerLoopSettings> & {
   readonly recipe: Recipe
   readonly taskset: Taskset
   readonly modelSha256: string
-  /** Also the adapters of the evaluation, not only those of the rounds. */
-  readonly keepsEvaluationAdapters: boolean
   readonly onProgress: (progress: SealProgress) => void
   /** Asked between units of work; true ends the run early with everything kept. */
   readonly isPaused: () => boolean
@@ -90,6 +88,7 @@ class SealRun {
   readonly #recipe: Recipe
   readonly #inner: InnerLoopOptions
   #done = 0
+  #roundNow: number | null = null // null before the first
   readonly #total: number
 
   constructor(options: SealOptions) {
@@ -111,6 +110,7 @@ class SealRun {
     if (evaluation.arms.includes('bare-passage')) await this.#evaluate('bare-passage', heldOut, 0)
     if (evaluation.arms.includes('untrained')) await this.#evaluate('policy-0', heldOut, 0)
     for (let round = 0; round < outerLoop.rounds; round++) {
+      this.#roundNow = round
       await this.#round(round)
       if (evaluation.arms.includes('each-round'))
         await this.#evaluate(`policy-${round + 1}`, heldOut, round + 1)
@@ -128,7 +128,7 @@ class SealRun {
     ])
     await this.#ask(`baseline-${round}`, tasks, false)
     const size = this.#recipe.selfEdit.groupSize
-    const group = { arm: 'train', round, version: round, size, keepsAdapters: true }
+    const group = { arm: 'train', round, version: round, size }
     await this.#write(group, tasks)
     await this.#tryAll(group, tasks, this.#recipe.innerLoop.trials)
     this.#select(round, tasks)
@@ -139,8 +139,7 @@ class SealRun {
   async #evaluate(arm: string, tasks: readonly PassageTask[], version: number): Promise<void> {
     const { samples, trials } = this.#recipe.evaluation
     const size = arm === 'bare-passage' ? 1 : samples
-    const keepsAdapters = this.#options.keepsEvaluationAdapters
-    const group = { arm, round: version, version, size, keepsAdapters }
+    const group = { arm, round: version, version, size }
     await this.#write(group, tasks)
     await this.#tryAll(group, tasks, trials)
   }
@@ -198,7 +197,7 @@ class SealRun {
   }
 
   async #sample(group: Group, tasks: readonly PassageTask[]): Promise<LedgerRow[]> {
-    const { prompts, temperature, topP, maxTokens } = this.#recipe.selfEdit
+    const { prompts, promptStyle, temperature, topP, maxTokens } = this.#recipe.selfEdit
     const sampling = { temperature, topP, maxTokens, stop: [] }
     const bare = group.arm === 'bare-passage'
     const requests = tasks.flatMap((task) =>
@@ -206,11 +205,12 @@ class SealRun {
         task,
         number,
         promptKey: bare ? ('none' as const) : prompts[number % prompts.length]!,
-        seed: deriveSeed(this.#recipe.seed, group.arm, group.round, task.id, number),
+        seed: deriveSeed(this.#recipe.seed, ...streamOf(group), task.id, number),
       })),
     )
     const asked = requests.filter(({ promptKey }) => promptKey !== 'none')
-    const edits = await sampleSelfEdits(this.#inner, this.#policy(group.version), asked, sampling)
+    const policy = this.#policy(group.version)
+    const edits = await sampleSelfEdits({ ...this.#inner, promptStyle }, policy, asked, sampling)
     let next = 0
     return requests.map(({ task, number, promptKey, seed }) => {
       const edit = promptKey === 'none' ? nothingWritten : edits[next++]!
@@ -265,14 +265,17 @@ class SealRun {
             ),
         )
         .map((trial, index) => ({ ...trial, name: `trial-${index}` }))
-      const started = performance.now()
       const outcomes = await runTrials(this.#inner, inputs)
-      const seconds = (performance.now() - started) / 1000 / inputs.length
       const rows = inputs.flatMap((input, index) => this.#trialRows(group, input, outcomes[index]!))
       const rewards = this.#rewardRows(group, inputs, rows)
+      const adapters = this.#keepAdapters(group, inputs, outcomes, rewards)
       return {
-        rows: [...rows, ...rewards],
-        measured: inputs.map((input) => ({ subject: input.id, name: 'seconds', value: seconds })),
+        rows: [...rows, ...adapters, ...rewards],
+        measured: inputs.map(({ id }, index) => ({
+          subject: id,
+          name: 'seconds',
+          value: outcomes[index]!.seconds,
+        })),
         events: inputs.flatMap((input, index) => failureEvents(input, outcomes[index]!)),
       }
     })
@@ -286,7 +289,7 @@ class SealRun {
       candidate,
       number,
       task,
-      seed: deriveSeed(recipe.seed, group.arm, group.round, task.id, candidate.number, number),
+      seed: deriveSeed(recipe.seed, ...streamOf(group), task.id, candidate.number, number),
       texts: trainTexts(text, task, recipe.innerLoop),
     }
   }
@@ -311,13 +314,44 @@ class SealRun {
       adapterSha256: done?.trained.sha256 ?? null,
     }
     if (!done) return [row]
-    const answers = this.#answerRows(group.arm, group.version, id, task, done.answers, id)
-    if (group.keepsAdapters && number === 0) return [row, this.#keep(done), ...answers]
-    rmSync(done.path)
-    return [row, ...answers]
+    return [row, ...this.#answerRows(group.arm, group.version, id, task, done.answers, id)]
   }
 
-  /** The first adapter of a candidate stays in the store; the others can be made again from their rows. */
+  /** One adapter of a candidate stays at the most; the others can be made again from their rows. */
+  #keepAdapters(
+    group: Group,
+    trials: readonly TrialOfCandidate[],
+    outcomes: readonly EvaluatedTrial[],
+    rewards: readonly RewardRow[],
+  ): LedgerRow[] {
+    const wanted = this.#candidatesToKeep(group, trials, rewards)
+    return trials.flatMap(({ candidate }, index) => {
+      const outcome = outcomes[index]!
+      if (outcome.status === 'failed') return []
+      if (wanted.delete(candidate.id)) return [this.#keep(outcome)]
+      rmSync(outcome.path)
+      return []
+    })
+  }
+
+  /** Decided with the rewards of a group, so that nothing enters the store to leave it again. */
+  #candidatesToKeep(
+    { arm }: Group,
+    trials: readonly TrialOfCandidate[],
+    rewards: readonly RewardRow[],
+  ): Set<string> {
+    const { innerLoop, selection, reward } = this.#recipe
+    const every = new Map(trials.map(({ candidate }) => [candidate.id, candidate]))
+    if (innerLoop.keepAdapters === 'all') return new Set(every.keys())
+    if (innerLoop.keepAdapters === 'none' || arm !== 'train') return new Set()
+    if (selection.rule === 'top-fraction') return new Set(every.keys()) // which are chosen among all of the round
+    const rewarded = rewards.map(({ candidateId, value, baseline }) => {
+      return { candidate: every.get(candidateId)!, reward: value, baseline }
+    })
+    const groups = Map.groupBy(rewarded, ({ candidate }) => candidate.taskId)
+    return new Set(selectCandidates(selection, reward, [...groups.values()]).map(({ id }) => id))
+  }
+
   #keep({ path, trained }: { readonly path: string; readonly trained: TrainedAdapter }): LedgerRow {
     const { ledger, modelSha256, recipe } = this.#options
     const sizeBytes = statSync(path).size
@@ -333,7 +367,7 @@ class SealRun {
     }
   }
 
-  #rewardRows(group: Group, inputs: readonly TrialOfCandidate[], rows: readonly LedgerRow[]): LedgerRow[] {
+  #rewardRows(group: Group, inputs: readonly TrialOfCandidate[], rows: readonly LedgerRow[]): RewardRow[] {
     const { ledger, runId, recipe } = this.#options
     const answers = rows.filter((row) => row.table === 'answers')
     const baselineArm = group.arm === 'train' ? `baseline-${group.round}` : 'frozen'
@@ -439,10 +473,10 @@ class SealRun {
       const { rows, measured = [], events = [] } = await work()
       const seconds = (performance.now() - started) / 1000
       const rewards = rows.flatMap((row) => (row.table === 'rewards' ? [row.value] : []))
-      const unit = { phase, text, done: this.#done + 1, total: this.#total, seconds, rewards }
+      const place = { phase, round: this.#roundNow, text, done: this.#done + 1, total: this.#total }
       ledger.commit(runId, this.#withoutKnownAdapters(rows), {
         measurements: measured,
-        events: [...events, { type: 'unit', data: unit }],
+        events: [...events, { type: 'unit', data: { ...place, seconds, rewards } }],
       })
     }
     this.#done++
@@ -488,7 +522,11 @@ type Group = {
   readonly round: number
   readonly version: number
   readonly size: number
-  readonly keepsAdapters: boolean
+}
+
+/** All arms of an evaluation draw the same random numbers, so that a difference between two is not one of luck. */
+function streamOf({ arm, round }: Group): readonly (string | number)[] {
+  return arm === 'train' ? [arm, round] : ['evaluation']
 }
 
 type TrialOfCandidate = Omit<TrialInput, 'name'> & {
@@ -497,6 +535,8 @@ type TrialOfCandidate = Omit<TrialInput, 'name'> & {
   readonly number: number
   readonly task: PassageTask
 }
+
+type RewardRow = Extract<LedgerRow, { readonly table: 'rewards' }>
 
 type UnitResult = {
   readonly rows: readonly LedgerRow[]
@@ -544,7 +584,9 @@ export function requireEnoughTasks({ outerLoop, evaluation }: Recipe, taskset: T
 
 /** How many tasks' trials make one unit of work. */
 function tasksPerTrying({ compute }: Recipe, trialsPerTask: number): number {
-  return Math.max(1, Math.floor(compute.adaptersAtOnce / trialsPerTask))
+  const { adaptersAtOnce, pairs } = compute
+  if (pairs === 1) return Math.max(1, Math.floor(adaptersAtOnce / trialsPerTask))
+  return Math.ceil((2 * pairs * adaptersAtOnce) / trialsPerTask) // some for each, lest they wait for the last
 }
 
 /** How many units of work a run has: for progress, and to say how long is left. */

@@ -1,8 +1,13 @@
 /** Sampling self-edits: the prompts of a group and the completions of the policy. */
 import type { AdapterUse, Completion, Sampling } from '../../src-shared/compute-protocol.ts'
-import { selfEditPrompt, type SelfEditPromptKey } from '../../src-shared/self-edit-prompts.ts'
+import {
+  selfEditMessage,
+  selfEditPrompt,
+  type SelfEditPromptKey,
+} from '../../src-shared/self-edit-prompts.ts'
+import type { PromptStyle } from '../../src-shared/recipe.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
-import { placementOf, type InnerLoopOptions } from './inner-loop.ts'
+import { generationOf, type InnerLoopOptions } from './inner-loop.ts'
 
 export type SelfEditRequest = {
   readonly task: PassageTask
@@ -12,15 +17,20 @@ export type SelfEditRequest = {
 
 export type SelfEdit = { readonly prompt: string; readonly completion: Completion }
 
+type SamplingOptions = Pick<
+  InnerLoopOptions,
+  'compute' | 'signal' | 'modelPath' | 'parallel' | 'contextSize' | 'threads' | 'device'
+> & { readonly promptStyle: PromptStyle }
+
 /** One self-edit per request, in order. Requests of the same prompt share its evaluation. Throws what the generator throws. */
 export async function sampleSelfEdits(
-  options: Pick<InnerLoopOptions, 'compute' | 'signal' | 'modelPath' | 'parallel' | 'threads' | 'device'>,
+  options: SamplingOptions,
   policy: readonly AdapterUse[],
   requests: readonly SelfEditRequest[],
   sampling: Sampling,
 ): Promise<SelfEdit[]> {
-  const { compute, signal, modelPath, parallel } = options
-  const prompts = requests.map(({ task, promptKey }) => selfEditPrompt(promptKey, task))
+  const { compute, signal, modelPath } = options
+  const prompts = await promptsOf(options, requests)
   const places = new Map<string, number[]>() // prompt → the requests that use it
   for (const [index, prompt] of prompts.entries()) places.set(prompt, [...(places.get(prompt) ?? []), index])
   const { completions } = await compute.request(
@@ -33,8 +43,7 @@ export async function sampleSelfEdits(
         seeds: indices.map((index) => requests[index]!.seed),
       })),
       sampling,
-      parallel,
-      ...placementOf(options),
+      ...generationOf(options),
     },
     { signal },
   )
@@ -44,4 +53,16 @@ export async function sampleSelfEdits(
       result[index] = { prompt: prompts[index]!, completion: completions[group]![place]! }
   }
   return result
+}
+
+async function promptsOf(
+  { compute, signal, modelPath, promptStyle }: SamplingOptions,
+  requests: readonly SelfEditRequest[],
+): Promise<readonly string[]> {
+  if (promptStyle === 'completion')
+    return requests.map(({ task, promptKey }) => selfEditPrompt(promptKey, task))
+  const parts = requests.map(({ task, promptKey }) => selfEditMessage(promptKey, task))
+  const messages = parts.map(({ message }) => message)
+  const turns = await compute.request('generator.chatPrompts', { modelPath, messages }, { signal })
+  return turns.map((turn, index) => turn + parts[index]!.cue)
 }

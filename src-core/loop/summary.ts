@@ -57,7 +57,10 @@ function armsOf({ evaluation, outerLoop }: Recipe): string[] {
   ]
 }
 
-function accuraciesByPassage(answers: readonly AnswerRecord[]): ByPassage {
+/** A passage without a graded answer has none. */
+export function accuraciesByPassage(
+  answers: readonly Pick<AnswerRecord, 'taskId' | 'trialId' | 'verdict'>[],
+): ByPassage {
   const byTask = Map.groupBy(answers, ({ taskId }) => taskId)
   const accuracies = [...byTask].map(([taskId, own]) => {
     return [taskId, meanAccuracyOf([...Map.groupBy(own, ({ trialId }) => trialId).values()])] as const

@@ -13,7 +13,7 @@ import {
 } from '../../src-shared/self-edit-prompts.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
 import type { ComputePort } from '../../src-shared/compute-protocol.ts'
-import { placementOf } from '../loop/inner-loop.ts'
+import { pairsHere, placementOf } from '../loop/inner-loop.ts'
 import { trainTexts } from '../loop/train-sequences.ts'
 import { affordableStep, policyStep, trialStep, type BenchStep } from './bench-steps.ts'
 import { workloadOf } from './plan-workload.ts'
@@ -39,6 +39,8 @@ const selfEditsPerTask = 4
 export async function measureSpeeds(compute: ComputePort, options: MeasureOptions): Promise<Speeds> {
   const { modelPath, contextSize, recipe, tasks, signal } = options
   const placement = placementOf(recipe.compute)
+  const { pairs, threads } = pairsHere(recipe.compute)
+  const ofPair = placementOf({ ...recipe.compute, threads })
   const charactersPerToken = await measureTokens(compute, options)
   const sample = fittingTasks(options, charactersPerToken).slice(0, sampledTasks)
   const guess = workloadOf(recipe, tasks, { charactersPerToken, selfEdit: null, answerTokens: null })
@@ -50,9 +52,9 @@ export async function measureSpeeds(compute: ComputePort, options: MeasureOption
     { signal },
   )
   const limits = { promptTokensPerSecond, seconds: secondsEach, contextSize }
-  const generate = async (work: Generation): Promise<TimedGeneration> =>
-    await timeGeneration(compute, { modelPath, adapters: [], ...work, ...placement }, limits, signal)
-  const answers = await generate(answering(recipe, sample, Math.round(guess.questions)))
+  const generate = async (work: Generation, where = placement): Promise<TimedGeneration> =>
+    await timeGeneration(compute, { modelPath, adapters: [], ...work, ...where }, limits, signal)
+  const answers = await generate(answering(recipe, sample, Math.round(guess.questions)), ofPair)
   const asked = requestsOf(recipe, sample)
   const selfEdits = asked.length > 0 ? await generate(sampling(recipe, asked)) : null
   await compute.request('generator.unload', {}, { signal })
@@ -61,16 +63,16 @@ export async function measureSpeeds(compute: ComputePort, options: MeasureOption
     charactersPerToken,
     prompt: promptTokensPerSecond,
     selfEdits: (selfEdits ?? answers).tokensPerSecond,
-    answers: answers.tokensPerSecond,
+    answers: answers.tokensPerSecond * pairs,
     selfEdit: selfEdits?.output ? lengthsOf(recipe, asked, selfEdits.output) : null,
     answerTokens: answers.output ? meanTokens(answers.output) : null,
   }
   const workload = workloadOf(recipe, tasks, generated)
-  const train = async (step: BenchStep): Promise<number> => {
-    const input = { modelPath, ...affordableStep(step, limits), seconds: secondsEach, ...placement }
+  const train = async (step: BenchStep, where = placement): Promise<number> => {
+    const input = { modelPath, ...affordableStep(step, limits), seconds: secondsEach, ...where }
     return (await compute.request('trainer.bench', input, { signal })).trainTokensPerSecond
   }
-  const trials = await train(trialStep(recipe, workload))
+  const trials = (await train(trialStep(recipe, workload), ofPair)) * pairs
   const policy = recipe.outerLoop.rounds > 0 ? await train(policyStep(recipe, workload)) : trials
   await compute.request('trainer.unload', {}, { signal })
   return { ...generated, trials, policy }

@@ -5,6 +5,7 @@ import type { ModelSpec } from '../../src-shared/gguf/model-spec.ts'
 import { elementCount, tensorBytes, type GgufFile, type TensorInfo } from '../../src-shared/gguf/types.ts'
 import type { PlanMemory } from '../../src-shared/plan.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
+import { pairsHere } from '../loop/inner-loop.ts'
 import type { Workload } from './plan-workload.ts'
 
 const processesBytes = 160e6 // two processes of Node with the libraries
@@ -36,19 +37,21 @@ export function windowTokens(recipe: Recipe, spec: ModelSpec, { longestSelfEditP
  */
 export function planMemory(recipe: Recipe, file: GgufFile, spec: ModelSpec, workload: Workload): PlanMemory {
   const { innerLoop, outerLoop, compute } = recipe
-  const trial = adapterParameters(file, innerLoop.lora) * compute.adaptersAtOnce
+  const { pairs } = pairsHere(compute)
+  const trial = adapterParameters(file, innerLoop.lora) * compute.adaptersAtOnce * pairs
   const policy = outerLoop.rounds > 0 ? adapterParameters(file, outerLoop.lora) : 0
   const window = Math.ceil(windowTokens(recipe, spec, workload) / windowStep) * windowStep
   const parts = {
     modelBytes: file.fileBytes,
-    transposesBytes: transposesBytes(file, spec),
+    transposesBytes: transposesBytes(file, spec) * pairs,
     adaptersBytes: 4 * 4 * Math.max(trial, policy), // weights, gradients, two moments in F32
     activationsBytes: Math.max(
-      trialActivations(recipe, spec, workload),
+      trialActivations(recipe, spec, workload) * pairs,
       policyActivations(recipe, spec, workload),
     ),
-    keysAndValuesBytes: compute.parallel * window * spec.layers * spec.kvHeads * spec.headWidth * 2 * 2, // F16
-    processesBytes,
+    keysAndValuesBytes:
+      pairs * compute.parallel * window * spec.layers * spec.kvHeads * spec.headWidth * 2 * 2, // F16
+    processesBytes: processesBytes * pairs,
   }
   const totalBytes = Object.values(parts).reduce((sum, bytes) => sum + bytes, 0)
   return { totalBytes, ...parts }

@@ -113,14 +113,12 @@ function judgeCost({ grader }: Recipe, answers: number): Plan['judge'] {
   return { calls: answers, dollars: perCall === null ? null : answers * perCall }
 }
 
-/**
- * What stays: every policy adapter, and of every candidate of the rounds the adapter of its first trial. F32, rank ×
- * (inputs + outputs) numbers per matrix.
- */
-function planDisk({ selfEdit, innerLoop, outerLoop }: Recipe, model: GgufFile): PlanDisk {
+/** What stays: every policy adapter, and the trial adapters that are kept. F32, rank × (inputs + outputs) numbers per matrix. */
+function planDisk(recipe: Recipe, model: GgufFile): PlanDisk {
+  const { innerLoop, outerLoop } = recipe
   const trialAdapterBytes = 4 * adapterParameters(model, innerLoop.lora)
   const policyAdapterBytes = 4 * adapterParameters(model, outerLoop.lora)
-  const trialAdapters = outerLoop.rounds * outerLoop.tasksPerRound * selfEdit.groupSize
+  const trialAdapters = keptTrialAdapters(recipe)
   return {
     totalBytes: trialAdapters * trialAdapterBytes + outerLoop.rounds * policyAdapterBytes,
     trialAdapters,
@@ -130,9 +128,33 @@ function planDisk({ selfEdit, innerLoop, outerLoop }: Recipe, model: GgufFile): 
   }
 }
 
+function keptTrialAdapters({ selfEdit, innerLoop, outerLoop, selection, evaluation }: Recipe): number {
+  const groups = outerLoop.rounds * outerLoop.tasksPerRound
+  const candidates = groups * selfEdit.groupSize
+  switch (innerLoop.keepAdapters) {
+    case 'none':
+      return 0
+    case 'selected':
+      if (selection.rule === 'best-of-group') return groups
+      return selection.rule === 'above-baseline' ? Math.round(candidates * aboveBaselineShare) : candidates
+    case 'all': {
+      const { arms, tasks, samples } = evaluation
+      const written =
+        Number(arms.includes('untrained')) + outerLoop.rounds * Number(arms.includes('each-round'))
+      return candidates + tasks * (Number(arms.includes('bare-passage')) + samples * written)
+    }
+  }
+}
+
 /** Two standard errors (1.96) of the difference of two accuracies near one half, each over `answers` answers. */
 export const visibleDifferenceOf = (answers: number): number =>
   Math.min(1, 1.96 * Math.sqrt((2 * 0.25) / Math.max(1, answers)))
+
+const keptAssumption = {
+  none: 'No trial adapter stays on disk.',
+  selected: 'Of every selected candidate one trial adapter stays on disk, of the evaluation none.',
+  all: 'Of every candidate one trial adapter stays on disk, of the evaluation as well.',
+} as const satisfies Record<Recipe['innerLoop']['keepAdapters'], string>
 
 function assumptionsOf(recipe: Recipe, speeds: Speeds, workload: Workload): string[] {
   const { innerLoop, selection, grader, compute } = recipe
@@ -157,6 +179,6 @@ function assumptionsOf(recipe: Recipe, speeds: Speeds, workload: Workload): stri
             : "The time of the judge on this machine is not counted: it is another model's.",
         ]
       : []),
-    'Of every candidate of the rounds one trial adapter stays on disk, of the evaluation none.',
+    keptAssumption[innerLoop.keepAdapters],
   ]
 }

@@ -106,7 +106,6 @@ async function timeRound(
       recipe,
       taskset,
       ledger: meter.ledger(store),
-      keepsEvaluationAdapters: false,
       runId,
       workFolder,
       isPaused: () => false,

@@ -37,6 +37,7 @@ export async function evaluateRecipeLearner(
       workFolder,
       tasks: taskset.splits[split].slice(0, passages),
       promptKey: selfEdit.prompts[0]!,
+      promptStyle: selfEdit.promptStyle,
       sampling: { temperature, topP, maxTokens, stop: [] },
       rules: innerLoop,
       samples,

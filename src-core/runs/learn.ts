@@ -13,6 +13,7 @@ export function learnRecipe({ model, seed }: LearnInput, settings: Recipe): Reci
     description: 'One passage read and learned.',
     model,
     seed,
+    innerLoop: { ...settings.innerLoop, keepAdapters: 'all' },
     outerLoop: { ...settings.outerLoop, rounds: 0 },
     evaluation: { split: 'test', tasks: 1, samples: 1, trials: 1, arms: ['frozen', 'untrained'] },
   }

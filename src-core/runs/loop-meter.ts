@@ -4,6 +4,7 @@ import type {
   GenerateInput,
   GenerateOutput,
   AllMethods,
+  Pair,
 } from '../../src-shared/compute-protocol.ts'
 import { loopPhases, type LoopPhase, type LoopPhaseTime } from '../../src-shared/loop-bench-report.ts'
 import type { LedgerPort } from '../loop/ports.ts'
@@ -18,7 +19,7 @@ export class LoopMeter {
   sampled: { readonly input: GenerateInput; readonly output: GenerateOutput } | undefined
   readonly #port: ComputePort
   readonly #times = new Map(loopPhases.map((phase) => [phase, { seconds: 0, computeSeconds: 0 }]))
-  readonly #computeSeconds = { generator: 0, trainer: 0 }
+  readonly #computeSeconds = new Map<string, number>() // by process and pair
   #unit: SealProgress['phase'] = 'evaluating'
 
   constructor(port: ComputePort) {
@@ -28,8 +29,10 @@ export class LoopMeter {
         const phase = phaseOf(method, this.#unit)
         const started = performance.now()
         const output = await port.request(method, input, options)
-        const computeSeconds = await this.#computedSince(processOf(method), options.signal)
-        this.#add(phase, performance.now() - started, computeSeconds)
+        const milliseconds = performance.now() - started
+        const computeSeconds = await this.#computedSince(processOf(method), options)
+        const { of } = options.pair ?? { of: 1 } // of side by side work each has its share of the time
+        this.#add(phase, milliseconds / of, computeSeconds / of)
         if (phase === 'sampling') {
           // Sound: nothing but generating is in this phase.
           this.sampled = { input: input as GenerateInput, output: output as GenerateOutput }
@@ -41,7 +44,7 @@ export class LoopMeter {
 
   /** Starts both processes, so that their start is not measured. */
   async start(signal: AbortSignal): Promise<void> {
-    for (const process of ['generator', 'trainer'] as const) await this.#computedSince(process, signal)
+    for (const process of ['generator', 'trainer'] as const) await this.#computedSince(process, { signal })
   }
 
   /** To be told of the loop's progress. */
@@ -77,10 +80,14 @@ export class LoopMeter {
   }
 
   /** Since it was asked last; a process that was started again counts from 0. */
-  async #computedSince(process: ComputeProcess, signal: AbortSignal): Promise<number> {
-    const before = this.#computeSeconds[process]
-    const now = await this.#port.request(`${process}.computeSeconds`, {}, { signal })
-    this.#computeSeconds[process] = now
+  async #computedSince(
+    process: ComputeProcess,
+    { signal, pair }: { readonly signal: AbortSignal; readonly pair?: Pair },
+  ): Promise<number> {
+    const key = `${process} ${pair?.index ?? 0}`
+    const before = this.#computeSeconds.get(key) ?? 0
+    const now = await this.#port.request(`${process}.computeSeconds`, {}, { signal, ...(pair && { pair }) })
+    this.#computeSeconds.set(key, now)
     return now < before ? now : now - before
   }
 }

@@ -5,13 +5,16 @@
 import { randomUUID } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
 import type { LearnInput, RunNews, RunProgress, RunReport } from '../../src-shared/api/runs.ts'
+import type { Review, ReviewVerdict } from '../../src-shared/api/workbench.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { recipeSchema } from '../../src-shared/recipe.ts'
 import type { EventInput, Run, RunEvent } from '../../src-shared/records.ts'
 import type { RunSummary } from '../../src-shared/run-summary.ts'
 import type { LedgerPort } from '../loop/ports.ts'
 import { Paused, runSeal, type SealProgress } from '../loop/seal.ts'
-import { databasePath, openStore, type Store } from '../store/store.ts'
+import { KeptReader } from '../store/kept-reader.ts'
+import { reviewEvent } from '../store/screen-queries.ts'
+import { databasePath, openStore, type OpenOptions, type Store } from '../store/store.ts'
 import { modelRecord } from './model-record.ts'
 import { loadRecipe } from '../recipes/load-recipe.ts'
 import { prepareLearning, preparedAgain, prepareRun, type PreparedRun, type RunTools } from './prepare-run.ts'
@@ -31,6 +34,7 @@ type Working = {
   readonly prepared: PreparedRun
   readonly controller: AbortController // aborted with `Paused`, or else to cancel
   isPaused: boolean // after the unit of work at hand
+  progress: RunProgress | null
 }
 
 /** How often a request to cancel is looked for; one to pause is looked for between units of work. */
@@ -38,11 +42,13 @@ const cancelPollMs = 500
 
 export class Runs {
   readonly #options: RunsOptions
+  readonly #reader: KeptReader
   #working: Working | undefined
   #ended: Promise<void> = Promise.resolve()
 
   constructor(options: RunsOptions) {
     this.#options = { ...options, compute: retryCrashes(options.compute) }
+    this.#reader = new KeptReader(options.storeFolder)
   }
 
   /** Checks everything, then starts. Throws what prepareRun throws, `conflict` if a run is being worked on. */
@@ -133,40 +139,68 @@ export class Runs {
   }
 
   #cancelIdle(id: string): Run {
-    const store = this.#openStore()
-    try {
+    return this.#write((store) => {
       store.appendEvent(id, 'cancelled', null)
       return store.run(id)
-    } finally {
-      store.close()
-    }
+    })
   }
 
   /** The latest first; empty if there is no store yet. */
   list(): readonly RunReport[] {
     if (!existsSync(databasePath(this.#options.storeFolder))) return []
-    return this.read((store) => store.runs().map((run) => this.#report(store, run))).toReversed()
+    return this.read((store) => store.runs().map((run) => this.report(store, run))).toReversed()
   }
 
   /** Throws `not_found`. */
   show(id: string): RunReport {
-    return this.read((store) => this.#report(store, store.run(id)))
+    return this.read((store) => this.report(store, store.run(id)))
   }
 
-  /** Gives `work` a store to read from. Throws `not_found` if there is none. */
+  /** Gives `work` a store to read from, as it is at one moment. Throws `not_found` if there is none. */
   read<T>(work: (store: Store) => T): T {
-    const store = openStore(this.#options.storeFolder, { readOnly: true })
-    try {
-      return work(store)
-    } finally {
-      store.close()
+    const { store } = this.#reader
+    return store.snapshot(() => work(store))
+  }
+
+  report(store: Store, run: Run): RunReport {
+    const { id } = run
+    const [result] = store.rows('results', id, { name: 'summary' })
+    return {
+      run,
+      isWorkedOn: this.isWorkedOn(id),
+      headHash: store.headHash(id),
+      // Sound: the loop wrote it under this name.
+      summary: result ? (result.data as unknown as RunSummary) : null,
     }
+  }
+
+  /** Whether a process that is alive works on the run. */
+  isWorkedOn(id: string): boolean {
+    return isWorkedOn(this.#options.storeFolder, id)
+  }
+
+  /** The last that was reported of the run that this host works on; null for any other. */
+  progress(id: string): RunProgress | null {
+    return this.#working?.runId === id ? this.#working.progress : null
+  }
+
+  /**
+   * Keeps what a person says of a candidate as an event of its run, whose status stays as it is. Throws `not_found`, or
+   * `conflict` if another process writes to the store.
+   */
+  review(id: string, candidateId: string, verdict: ReviewVerdict | null, note: string): Review {
+    this.read((store) => requireCandidate(store, id, candidateId))
+    const review = { candidateId, verdict, note: note.trim() }
+    const event = this.#write((store) => store.appendEvent(id, reviewEvent, review))
+    this.#options.emit({ type: 'event', event })
+    return { ...review, atMs: event.atMs }
   }
 
   /** Pauses what runs, giving up the unit of work at hand, and waits for it. */
   async dispose(): Promise<void> {
     this.#working?.controller.abort(new Paused(null))
     await this.#ended
+    this.#reader.dispose()
   }
 
   // ------------------------------------------------------------------------------------------ inside
@@ -177,29 +211,28 @@ export class Runs {
     throw new AppError('conflict', `Run ${runId} is being worked on. Pause or cancel it first.`, { runId })
   }
 
+  /** Gives `work` the store that this host writes to, or opens it for a moment. Throws as openStore. */
+  #write<T>(work: (store: Store) => T): T {
+    if (this.#working) return work(this.#working.store)
+    const store = this.#openStore({ isChecked: false })
+    try {
+      return work(store)
+    } finally {
+      store.close()
+    }
+  }
+
   /** For writing, rid of what a killed process left. Throws as openStore: `conflict` if another process has it. */
-  #openStore(): Store {
+  #openStore(options?: OpenOptions): Store {
     const { storeFolder } = this.#options
-    const store = openStore(storeFolder)
+    const store = openStore(storeFolder, options)
     removeWork(storeFolder)
     return store
   }
 
-  #report(store: Store, run: Run): RunReport {
-    const { id } = run
-    const [result] = store.rows('results', id, { name: 'summary' })
-    return {
-      run,
-      isWorkedOn: isWorkedOn(this.#options.storeFolder, id),
-      headHash: store.headHash(id),
-      // Sound: the loop wrote it under this name.
-      summary: result ? (result.data as unknown as RunSummary) : null,
-    }
-  }
-
   #work(store: Store, runId: string, prepared: PreparedRun): void {
     const controller = new AbortController()
-    this.#working = { runId, store, prepared, controller, isPaused: false }
+    this.#working = { runId, store, prepared, controller, isPaused: false, progress: null }
     this.#ended = this.#runToItsEnd(this.#working)
   }
 
@@ -241,11 +274,13 @@ export class Runs {
         recipe,
         taskset,
         ledger: announced(store, tell),
-        keepsEvaluationAdapters: store.run(runId).kind === 'learn',
         runId,
         workFolder,
         isPaused: () => working.isPaused || isRequested(storeFolder, runId, 'pause'),
-        onProgress: clock((progress) => emit({ type: 'progress', progress: { runId, ...progress } })),
+        onProgress: clock((progress) => {
+          working.progress = { runId, ...progress }
+          emit({ type: 'progress', progress: working.progress })
+        }),
       })
     } finally {
       rmSync(workFolder, { recursive: true }) // its room may be needed to record the end on a full disk
@@ -254,6 +289,14 @@ export class Runs {
 }
 
 const cancelled = (id: string): AppError => new AppError('cancelled', `Run ${id} was cancelled.`, { id })
+
+/** Throws `not_found`. */
+function requireCandidate(store: Store, id: string, candidateId: string): void {
+  store.run(id)
+  if (store.rows('candidates', id, { id: candidateId }).length > 0) return
+  const message = `Run ${id} has no candidate ${candidateId}. Open the run to see which there are.`
+  throw new AppError('not_found', message, { id, candidateId })
+}
 
 /** The store, with every event that is committed also told to who listens. */
 function announced(store: Store, tell: (event: RunEvent) => void): LedgerPort {

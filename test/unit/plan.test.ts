@@ -73,6 +73,7 @@ const recipe: Recipe = {
     trials: 2,
     splitNewlines: true,
     includePassage: true,
+    keepAdapters: 'selected',
     lora: { ...defaultLora, loraRank: 4, targetModules: ['q', 'down'] },
     optimizer: { ...defaultOptimizer, epochs: 5 },
   },
@@ -94,7 +95,7 @@ const recipe: Recipe = {
     trials: 1,
     arms: ['frozen', 'bare-passage', 'untrained', 'each-round', 'passage-in-prompt'],
   },
-  compute: { adaptersAtOnce: 1, parallel: 2 },
+  compute: { adaptersAtOnce: 1, pairs: 1, parallel: 2 },
 }
 
 /** One character per token; self-edits of 50 tokens in 4 lines; answers of 5 tokens. */
@@ -225,12 +226,22 @@ test('an adapter has rank × (inputs + outputs) numbers per matrix, on disk 4 by
   const { disk } = plan()
   const policyAdapterBytes = 4 * 2 * 2 * (32 + 16) // v has half as many heads
   expect(disk).toEqual({
-    trialAdapters: 2 * 4 * 3, // one of every candidate
+    trialAdapters: 2 * 4, // one of every group
     trialAdapterBytes: 4 * 1280,
     policyAdapters: 2,
     policyAdapterBytes,
-    totalBytes: 24 * 4 * 1280 + 2 * policyAdapterBytes,
+    totalBytes: 8 * 4 * 1280 + 2 * policyAdapterBytes,
   })
+})
+
+test('a plan counts the trial adapters that the recipe keeps', () => {
+  const kept = (keepAdapters: Recipe['innerLoop']['keepAdapters'], selection = recipe.selection): number =>
+    plan({ selection, innerLoop: { ...recipe.innerLoop, keepAdapters } }).disk.trialAdapters
+  const candidates = 2 * 4 * 3
+  expect(kept('none')).toBe(0)
+  expect(kept('selected', { rule: 'above-baseline' })).toBe(candidates / 2)
+  expect(kept('selected', { rule: 'top-fraction', fraction: 0.1 })).toBe(candidates)
+  expect(kept('all')).toBe(candidates + 4 * (1 + 1 + 2)) // bare passage, untrained, two rounds
 })
 
 test('memory is the sum of its parts, and grows with what is computed together', () => {
@@ -242,7 +253,7 @@ test('memory is the sum of its parts, and grows with what is computed together',
   // Two windows of 256 tokens (prompt and self-edit need fewer), 2 layers, 1 head of 16, keys and values in F16.
   expect(promptTokens + 60).toBeLessThan(256)
   expect(memory.keysAndValuesBytes).toBe(2 * 256 * 2 * 16 * 2 * 2)
-  const many = plan({ compute: { adaptersAtOnce: 3, parallel: 8 } }).memory
+  const many = plan({ compute: { adaptersAtOnce: 3, pairs: 1, parallel: 8 } }).memory
   expect([many.keysAndValuesBytes, many.adaptersBytes]).toEqual([
     4 * memory.keysAndValuesBytes,
     3 * memory.adaptersBytes,

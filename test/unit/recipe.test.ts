@@ -97,6 +97,7 @@ test('the recipe of the original has its settings', async () => {
   expect(recipe.innerLoop).toEqual({
     trials: 3,
     splitNewlines: true,
+    keepAdapters: 'selected',
     includePassage: true,
     sealFaithfulPadTo: 2048,
     lora: { loraRank: 32, loraAlpha: 64, targetModules: ['q', 'v'], ...plain },
@@ -135,7 +136,7 @@ test('what has a good default may be left out', () => {
   expect([recipe.seed, recipe.answers, recipe.compute]).toEqual([
     1,
     { maxTokens: 64 },
-    { adaptersAtOnce: 1, parallel: 16 },
+    { adaptersAtOnce: 1, pairs: 1, parallel: 16 },
   ])
   expect(recipe.innerLoop).toMatchObject({ splitNewlines: true, includePassage: true })
   expect(recipe.innerLoop).not.toHaveProperty('sealFaithfulPadTo')

@@ -1,6 +1,6 @@
 /** The loop on a real store, with compute processes that are played: what crashes, stops and repeats in it. */
 import { createHash } from 'node:crypto'
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { exactMatchGrader } from '../../src-core/graders/exact-match.ts'
@@ -13,6 +13,7 @@ import { openStore, type Store } from '../../src-core/store/store.ts'
 import { tasksetSha256 } from '../../src-core/tasksets/taskset-hash.ts'
 import type { ComputePort, GenerateInput, TrainInput } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
+import type { Recipe } from '../../src-shared/recipe.ts'
 import type { PassageTask, Taskset } from '../../src-shared/task.ts'
 import { loopRecipe } from '../fixtures/loop-recipe.ts'
 import { model, runInput } from '../fixtures/store-rows.ts'
@@ -42,7 +43,7 @@ type Played = {
 const usual: Played = {
   train: (seed, texts) => `adapter ${seed} ${texts.join('|')}`,
   write: (prompt, seed, adapters) => {
-    if (!prompt.endsWith('Answer:')) return `edit ${seed}`
+    if (!prompt.endsWith('Answer:')) return `edit ${seed} by ${adapters.length === 0 ? 'base' : 'policy'}`
     return parseInt(sha256(`${prompt} ${adapters.join()}`).slice(0, 8), 16) % 2 === 0 ? 'even' : 'odd'
   },
 }
@@ -100,6 +101,7 @@ type Surroundings = {
   readonly grader?: GraderPort
   readonly ledger?: LedgerPort
   readonly taskset?: Taskset
+  readonly recipe?: Recipe
 }
 
 async function run({ store, workFolder }: Made, surroundings: Surroundings = {}): Promise<void> {
@@ -108,12 +110,11 @@ async function run({ store, workFolder }: Made, surroundings: Surroundings = {})
     grader: exactMatchGrader,
     ledger: store,
     taskset,
+    recipe,
     ...surroundings,
     signal: new AbortController().signal,
     modelPath: 'none.gguf',
     modelSha256: model.sha256,
-    recipe,
-    keepsEvaluationAdapters: false,
     runId: 'r',
     workFolder,
     isPaused: () => false,
@@ -232,6 +233,50 @@ test('adapters of equal bytes are one file and one row', async () => {
     sha256('the same bytes'),
     sha256('the same bytes'),
   ])
+})
+
+/** Of which candidates an adapter is in the store, one entry per trial; and those there are. */
+async function keptCandidates(changes: Partial<Recipe>, keepAdapters: Recipe['innerLoop']['keepAdapters']) {
+  const made = newRun()
+  await run(made, {
+    recipe: { ...recipe, ...changes, innerLoop: { ...recipe.innerLoop, trials: 2, keepAdapters } },
+  })
+  const { store, workFolder } = made
+  const hashes = new Set(store.rows('adapters', 'r').map((adapter) => adapter.sha256))
+  const files = readdirSync(join(store.folder, 'blobs'), { recursive: true, withFileTypes: true })
+  expect(files.filter((file) => file.isFile())).toHaveLength(hashes.size)
+  expect(readdirSync(workFolder)).toEqual([])
+  const trials = store.rows('trials', 'r').filter(({ adapterSha256 }) => hashes.has(adapterSha256!))
+  return {
+    kept: trials.map(({ candidateId }) => candidateId),
+    selected: store.rows('selections', 'r').map(({ candidateId }) => candidateId),
+    all: store.rows('candidates', 'r').map(({ id }) => id),
+  }
+}
+
+test('of the selected candidates one adapter each stays, and of no other', async () => {
+  const best = await keptCandidates({}, 'selected')
+  expect(best.kept).toEqual(best.selected)
+  expect(best.kept).toHaveLength(2)
+  const above = await keptCandidates(
+    { selection: { rule: 'above-baseline' }, reward: 'accuracy' },
+    'selected',
+  )
+  expect(above.kept).toEqual(above.selected)
+})
+
+test('where a whole round decides, the adapters of the round stay', async () => {
+  const { kept, all } = await keptCandidates(
+    { selection: { rule: 'top-fraction', fraction: 0.5 } },
+    'selected',
+  )
+  expect(kept).toEqual(all.filter((id) => id.startsWith('round-')))
+})
+
+test('a recipe can keep an adapter of every candidate, or none', async () => {
+  const every = await keptCandidates({}, 'all')
+  expect(every.kept).toEqual(every.all)
+  expect((await keptCandidates({}, 'none')).kept).toEqual([])
 })
 
 test('a judge without a single verdict stops the run before anything is trained', async () => {

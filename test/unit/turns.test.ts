@@ -43,3 +43,24 @@ test('who gives up waiting is skipped, and the next still waits for who computes
   await Promise.all([first, third])
   expect(thirdRan).toBe(true)
 })
+
+test('pairs work side by side, each for itself in order, and never beside work that has the device to itself', async () => {
+  const turns = new Turns()
+  const log: string[] = []
+  const work = (name: string, pair?: number) =>
+    turns.take(
+      'CPU',
+      never,
+      async () => {
+        log.push(`${name} begins`)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        log.push(`${name} ends`)
+      },
+      pair,
+    )
+  await Promise.all([work('a', 0), work('b', 1), work('c'), work('d', 0), work('e', 0), work('f', 1)])
+  expect(log.slice(0, 6)).toEqual(['a begins', 'b begins', 'a ends', 'b ends', 'c begins', 'c ends'])
+  expect(log[6]).toBe('d begins')
+  expect(log.indexOf('d ends')).toBeLessThan(log.indexOf('e begins'))
+  expect(log.indexOf('f begins')).toBeGreaterThan(log.indexOf('c ends'))
+})
