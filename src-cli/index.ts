@@ -1,5 +1,7 @@
 /** The command line. Only flags are read here: a command loads what it needs once they are known to be right. */
 import { Command, CommanderError } from 'commander'
+import { adaptersCommand } from './commands/adapters.ts'
+import { askCommand } from './commands/ask.ts'
 import { benchCommand } from './commands/bench.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
@@ -11,8 +13,10 @@ import { modelsCommand } from './commands/models.ts'
 import { nanoCommand } from './commands/nano.ts'
 import { planCommand } from './commands/plan.ts'
 import { recipeCommand } from './commands/recipe.ts'
+import { reviewCommand } from './commands/review.ts'
 import { runCommand } from './commands/run.ts'
 import { scoreCommand } from './commands/score.ts'
+import { serveCommand } from './commands/serve.ts'
 import { showCommand } from './commands/show.ts'
 import { trainCommand } from './commands/train.ts'
 import { reportError } from './result.ts'
@@ -22,11 +26,15 @@ const program = new Command('selkie')
   .addHelpText('after', '\nExit status: 0 success, 1 a run failed, 2 wrong usage or bad input.')
 for (const create of [
   demoCommand,
+  serveCommand,
   learnCommand,
   runCommand,
   planCommand,
   recipeCommand,
   showCommand,
+  reviewCommand,
+  adaptersCommand,
+  askCommand,
   fsckCommand,
   nanoCommand,
   trainCommand,

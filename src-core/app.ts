@@ -1,6 +1,7 @@
 /** Builds the whole Electron-free application. A host supplies the launcher, and exposes `request` and `subscribe`. */
 import { join } from 'node:path'
 import type { Events, EventName } from '../src-shared/api/contract.ts'
+import type { CatalogueModel } from '../src-shared/api/models.ts'
 import type { Recipe } from '../src-shared/recipe.ts'
 import type { Transport } from '../src-shared/api/transport.ts'
 import { createDispatch } from './api/router.ts'
@@ -11,7 +12,9 @@ import { createJobRunner } from './jobs/run.ts'
 import { createModelCatalogue } from './models/catalogue.ts'
 import { readGgufFile } from './models/gguf-file.ts'
 import { inspectGguf } from './models/inspect.ts'
+import { createModelHasher } from './models/model-hashes.ts'
 import { createModelDownloads } from './models/model-downloads.ts'
+import { receiveModel, type IncomingModel } from './models/receive-model.ts'
 import { listRecipes } from './recipes/load-recipe.ts'
 import { planRecipe } from './recipes/plan-recipe.ts'
 import { benchLoop } from './runs/bench-loop.ts'
@@ -22,6 +25,8 @@ import { Runs } from './runs/runs.ts'
 import { fsck } from './store/fsck.ts'
 import { examine } from './system/doctor.ts'
 import { machineOf } from './system/machine.ts'
+import { createAdapterViews } from './views/adapter-views.ts'
+import { createViews } from './views/views.ts'
 
 export type AppOptions = {
   readonly launch: Launch
@@ -34,7 +39,13 @@ export type AppOptions = {
 }
 
 /** `dispose` cancels what runs and ends the compute processes. */
-export type App = Transport & { dispose(): Promise<void> }
+export type App = Transport & {
+  /** Lists a model that arrives as a stream. Throws as `receiveModel` in models. */
+  receiveModel(incoming: IncomingModel): Promise<CatalogueModel>
+  /** The path of a kept adapter's file; `key` as in AdapterRef. Throws `not_found` that says why there is none. */
+  adapterFile(runId: string, key: string): string
+  dispose(): Promise<void>
+}
 
 export function createApp({ launch, entries, storeFolder, ...surroundings }: AppOptions): App {
   const listeners = new Set<(name: string, payload: unknown) => void>()
@@ -60,6 +71,7 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     codeVersion: surroundings.selkieVersion,
     emit: (news) => emit('run', news),
   })
+  const adapters = createAdapterViews({ runs, compute, workingFolder: surroundings.workingFolder })
   const planTools = {
     compute,
     resolveModel: runTools.resolveModel,
@@ -72,6 +84,9 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     compute,
     modelDownloads,
     readGgufHeader: readGgufFile,
+    resolveModel: runTools.resolveModel,
+    hashModel: createModelHasher(),
+    findAdapter: adapters.findKept,
     runJobs: {
       plan: (recipe, signal) => planRecipe(recipe, planTools, signal),
       evaluateLearner: (spec, options) => evaluateRecipeLearner(spec, runTools, options),
@@ -101,6 +116,8 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     'runs.events': ({ id, after }) => runs.read((store) => store.eventsAfter(id, after)),
     'runs.rows': ({ id, of, key }) => runs.read((store) => rowsOf(store, id, of, key)),
     'store.check': ({ readData }) => fsck(storeFolder, { readData }),
+    ...adapters.methods,
+    ...createViews({ runs, storeFolder, downloadFolder: models.downloadFolder }),
   })
   return {
     request,
@@ -108,6 +125,8 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
       listeners.add(listener)
       return () => listeners.delete(listener)
     },
+    receiveModel: (incoming) => receiveModel(models, incoming),
+    adapterFile: (runId, key) => adapters.findKept({ runId, key }).path,
     dispose: async () => {
       await runs.dispose()
       await compute.dispose()

@@ -1,8 +1,9 @@
-/** `selkie bench`: the speed of training and of the loop, beside the speeds that they should be measured against. */
+/** `selkie bench`: the speed of training, of the loop and of the screens, beside what they should be measured against. */
 import { Command } from 'commander'
 import type { JobResults } from '../../src-shared/api/job.ts'
 import type { LoopBenchReport } from '../../src-shared/loop-bench-report.ts'
 import { defaultLora, defaultWindowTokens } from '../../src-shared/api/defaults.ts'
+import type { UiTiming } from '../bench-ui.ts'
 import { bytes, percent, rate, table } from '../format.ts'
 import {
   count,
@@ -14,6 +15,7 @@ import {
   threadsOption,
   window,
 } from '../options.ts'
+import { storeOption } from '../store-folder.ts'
 
 type BenchFlags = {
   readonly model: string
@@ -73,8 +75,39 @@ export function benchCommand(): Command {
         describe,
       )
     })
-  return new Command('bench').description('measure speed').addCommand(train).addCommand(loopCommand())
+  return new Command('bench')
+    .description('measure speed')
+    .addCommand(train)
+    .addCommand(loopCommand())
+    .addCommand(uiCommand())
 }
+
+const uiExamples = `
+Examples:
+  selkie bench ui --store ./large-store --json`
+
+function uiCommand(): Command {
+  return new Command('ui')
+    .description('how long the screens of the workbench wait for a store: median and 95th percentile')
+    .addOption(storeOption())
+    .addOption(jsonOption())
+    .addHelpText('after', uiExamples)
+    .action(async (flags: { readonly store?: string; readonly json?: true }) => {
+      const { runCommand } = await import('../run-command.ts')
+      const { benchUi } = await import('../bench-ui.ts')
+      await runCommand(flags, ({ api }) => benchUi(api), describeUi)
+    })
+}
+
+const describeUi = (timings: readonly UiTiming[]): string =>
+  table(
+    timings.map(({ name, medianMs, p95Ms, rows }) => [
+      `  ${name}`,
+      `${medianMs.toFixed(1)} ms`,
+      `95 %: ${p95Ms.toFixed(1)} ms`,
+      `${rows} rows`,
+    ]),
+  )
 
 const loopExamples = `
 Examples:

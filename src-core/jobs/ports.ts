@@ -2,6 +2,7 @@
 import type { ComputePort } from '../../src-shared/compute-protocol.ts'
 import type { JobProgress } from '../../src-shared/api/job.ts'
 import type { DownloadedModel, ModelRequest } from '../../src-shared/api/models.ts'
+import type { AdapterRef } from '../../src-shared/api/workbench.ts'
 import type { JobSpecOf } from '../../src-shared/api/job-spec.ts'
 import type { LearnerReport } from '../../src-shared/learner-report.ts'
 import type { LoopBenchReport } from '../../src-shared/loop-bench-report.ts'
@@ -34,12 +35,20 @@ export type RunJobsPort = {
   benchLoop(recipe: string, options: CountingOptions): Promise<LoopBenchReport>
 }
 
+export type KeptAdapterFile = { readonly path: string; readonly baseSha256: string }
+
 export type JobTools = {
   readonly compute: ComputePort
   readonly modelDownloads: ModelDownloadsPort
   readonly runJobs: RunJobsPort
   /** Throws `not_found`, `corrupt_file`. */
   readonly readGgufHeader: (path: string) => GgufFile
+  /** The path of a model given by name or path. Throws `not_found`. */
+  readonly resolveModel: (nameOrPath: string) => Promise<string>
+  /** SHA-256 of a model's file. */
+  readonly hashModel: (path: string, signal: AbortSignal) => Promise<string>
+  /** Throws `not_found` that says why there is no file. */
+  readonly findAdapter: (ref: AdapterRef) => KeptAdapterFile
 }
 
 export type JobContext = JobTools & {

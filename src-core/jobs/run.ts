@@ -1,6 +1,7 @@
 /** From a job's specification to its result: one function per type of job. */
 import type { JobResult } from '../../src-shared/api/job.ts'
 import type { JobSpec } from '../../src-shared/api/job-spec.ts'
+import { runAsk } from './ask.ts'
 import { runBench } from './bench.ts'
 import { runDownload } from './download.ts'
 import { runGenerate } from './generate.ts'
@@ -28,6 +29,8 @@ export function createJobRunner(tools: JobTools): JobRunner {
         return { type: spec.type, value: await context.runJobs.plan(spec.recipe, context.signal) }
       case 'evaluate-learner':
         return { type: spec.type, value: await context.runJobs.evaluateLearner(spec, counting(context)) }
+      case 'ask':
+        return { type: spec.type, value: await runAsk(spec, context) }
       case 'bench-loop':
         return { type: spec.type, value: await context.runJobs.benchLoop(spec.recipe, counting(context)) }
     }

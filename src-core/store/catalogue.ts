@@ -95,13 +95,15 @@ export const tasksetRows = (database: Connection): readonly (TasksetSummary & { 
     )
     .all()
 
+const questionColumns =
+  'id, task_id as taskId, question, reference_answer as referenceAnswer, aliases, position'
+
 /** The tasks of a taskset in their order. Throws `corrupt_file` if one is out of its place. */
 export function readTasks(database: Connection, tasksetSha256: string): readonly StoredTask[] {
   const questions = Map.groupBy(
     database
       .prepare<[string], QuestionRow>(
-        `select id, task_id as taskId, question, reference_answer as referenceAnswer, aliases, position
-         from questions where taskset_sha256 = ? order by position`,
+        `select ${questionColumns} from questions where taskset_sha256 = ? order by position`,
       )
       .all(tasksetSha256),
     ({ taskId }) => taskId,
@@ -117,6 +119,26 @@ export function readTasks(database: Connection, tasksetSha256: string): readonly
     requireOrder(id, ofTask)
     return { split, sha256, task: { id, title, passage, questions: ofTask.map(decodeQuestion) } }
   })
+}
+
+/** Throws `not_found`, `corrupt_file`. */
+export function readTask(database: Connection, tasksetSha256: string, taskId: string): PassageTask {
+  const task = database
+    .prepare<[string, string], Omit<PassageTask, 'questions'>>(
+      'select id, title, passage from tasks where taskset_sha256 = ? and id = ?',
+    )
+    .get(tasksetSha256, taskId)
+  if (!task) {
+    const message = `The taskset ${tasksetSha256} has no task ${taskId}. Check the store with \`selkie fsck\`.`
+    throw new AppError('not_found', message, { taskId })
+  }
+  const questions = database
+    .prepare<[string, string], QuestionRow>(
+      `select ${questionColumns} from questions where taskset_sha256 = ? and task_id = ? order by position`,
+    )
+    .all(tasksetSha256, taskId)
+  requireOrder(taskId, questions)
+  return { ...task, questions: questions.map(decodeQuestion) }
 }
 
 /** Throws `not_found`, `corrupt_file`. */

@@ -29,6 +29,7 @@ import { openDatabase, type Connection } from './database.ts'
 import { sweepPartials, syncFolder } from './durable-files.ts'
 import { takeLock } from './lock.ts'
 import { backupStart, migrate, migrations, schemaVersion } from './migrations.ts'
+import { ScreenQueries } from './screen-queries.ts'
 import { insertRun, readGenesisHash, readRun, readRuns } from './run-rows.ts'
 import { damagedAdvice, withStoreErrors } from './store-errors.ts'
 import * as rows from './tables.ts'
@@ -38,14 +39,20 @@ type Link = Head & rows.StoredRow
 
 export const databasePath = (folder: string): string => join(folder, 'selkie.db')
 
+export type OpenOptions = {
+  readonly readOnly?: boolean
+  /** False: a writer does not read every page first, which takes seconds in a large store. For a single row. */
+  readonly isChecked?: boolean
+}
+
 /**
  * Opens the store in a folder. A writer makes the folder if it is missing, upgrades the database (after a backup), and
  * removes what an interrupted writer left half-written. Throws `conflict` if another process writes, `corrupt_file`,
  * `unsupported` for the schema of a newer Selkie, `not_found` if there is nothing to read.
  */
-export function openStore(folder: string, { readOnly = false }: { readonly readOnly?: boolean } = {}): Store {
+export function openStore(folder: string, { readOnly = false, isChecked = true }: OpenOptions = {}): Store {
   const path = databasePath(folder)
-  return withStoreErrors(path, () => (readOnly ? openReader(folder) : openWriter(folder, path)))
+  return withStoreErrors(path, () => (readOnly ? openReader(folder) : openWriter(folder, path, isChecked)))
 }
 
 function openReader(folder: string): Store {
@@ -72,7 +79,7 @@ export function openForReading(folder: string): Connection {
   }
 }
 
-function openWriter(folder: string, path: string): Store {
+function openWriter(folder: string, path: string, isChecked: boolean): Store {
   mkdirSync(blobsFolder(folder), { recursive: true })
   const release = takeLock(folder)
   let database: Connection | undefined
@@ -80,7 +87,7 @@ function openWriter(folder: string, path: string): Store {
     sweepPartials(folder, backupStart)
     sweepPartials(blobsFolder(folder))
     database = openDatabase(path, { readOnly: false })
-    const found = database.pragma('quick_check(1)', { simple: true })
+    const found = isChecked ? database.pragma('quick_check(1)', { simple: true }) : 'ok'
     if (found !== 'ok')
       throw new AppError('corrupt_file', `${path}: ${String(found)}. ${damagedAdvice}`, { path })
     const backupPath = migrate(database, migrations)
@@ -99,6 +106,7 @@ export class Store {
   readonly backupPath: string | null
   readonly #database: Connection
   readonly #release: () => void
+  #screens: ScreenQueries | undefined
   readonly #statements = new Map<string, Database.Statement<unknown[], unknown>>()
 
   /** For openStore. */
@@ -148,7 +156,7 @@ export class Store {
     const { id } = input
     return this.#write(`run ${id}`, () => {
       insertRun(this.#database, input, Date.now())
-      this.#append(id, 'events', 'events', { type: 'queued', data: null, atMs: Date.now() })
+      this.#append(id, 'events', [['events', { type: 'queued', data: null, atMs: Date.now() }]])
       return readRun(this.#database, id)
     })
   }
@@ -180,14 +188,22 @@ export class Store {
     const { measurements = [], events = [] } = beside
     const atMs = Date.now()
     return this.#write(`run ${runId}`, () => {
-      for (const row of ledger) this.#append(runId, 'ledger', row.table, row)
-      for (const { subject, name, value } of measurements) {
-        this.#append(runId, 'measurements', 'measurements', { subject, name, value, atMs })
-      }
-      return events.map(({ type, data }) => {
-        const { sequence } = this.#append(runId, 'events', 'events', { type, data, atMs })
-        return { runId, sequence, atMs, type, data }
-      })
+      this.#append(
+        runId,
+        'ledger',
+        ledger.map((row) => [row.table, row]),
+      )
+      this.#append(
+        runId,
+        'measurements',
+        measurements.map((measurement) => ['measurements', { ...measurement, atMs }]),
+      )
+      const first = this.#append(
+        runId,
+        'events',
+        events.map((event) => ['events', { ...event, atMs }]),
+      )
+      return events.map(({ type, data }, index) => ({ runId, sequence: first + index, atMs, type, data }))
     })
   }
 
@@ -235,17 +251,26 @@ export class Store {
     )
   }
 
-  /** The answers that all trials of a candidate gave. */
+  /** The answers that all trials of a candidate gave. The cross join begins with the trials, which are few. */
   answersOfCandidate(runId: string, candidateId: string): readonly LedgerRecords['answers'][] {
     return this.#read(() =>
       this.#all<Link>(
         `select answers.sequence, answers.hash, ${rows.selectList('answers')}
-         from trials join answers on answers.run_id = trials.run_id and answers.trial_id = trials.id
+         from trials cross join answers on answers.run_id = trials.run_id and answers.trial_id = trials.id
          where trials.run_id = ? and trials.candidate_id = ? order by +answers.sequence`,
         runId,
         candidateId,
       ).map((row) => rows.decode('answers', row)),
     )
+  }
+
+  get screens(): ScreenQueries {
+    return (this.#screens ??= new ScreenQueries(this.#database))
+  }
+
+  /** Lets `work` read everything as it is at one moment. It must not wait for anything. */
+  snapshot<T>(work: () => T): T {
+    return this.#read(() => this.#database.transaction(work).deferred())
   }
 
   // ------------------------------------------------------------------------------------------ files
@@ -267,24 +292,28 @@ export class Store {
 
   // ------------------------------------------------------------------------------------------ inside
 
+  /** Links rows to the end of a chain. Returns the sequence of the first. */
   #append<T extends rows.ChainedTable>(
     runId: string,
     chain: rows.Chain,
-    table: T,
-    record: rows.ChainedRecords[T],
-  ): Head {
-    const head = this.#head(runId, chain)
-    const row = rows.encode(table, record)
-    const sequence = head.sequence + 1
-    const hash = link(head.hash, table, sequence, row)
-    withStoreErrors(`${table} "${rows.rowKey(table, row)}" of run ${runId}`, () =>
-      this.#prepare(rows.insertSql(table)).run({ ...row, run_id: runId, sequence, hash }),
-    )
-    this.#prepare(
-      `insert into heads values (?, ?, ?, ?)
-       on conflict (run_id, chain) do update set sequence = excluded.sequence, hash = excluded.hash`,
-    ).run(runId, chain, sequence, hash)
-    return { sequence, hash }
+    records: readonly (readonly [table: T, record: rows.ChainedRecords[T]])[],
+  ): number {
+    const before = this.#head(runId, chain)
+    let { sequence, hash } = before
+    for (const [table, record] of records) {
+      const row = rows.encode(table, record)
+      hash = link(hash, table, ++sequence, row)
+      withStoreErrors(`${table} "${rows.rowKey(table, row)}" of run ${runId}`, () =>
+        this.#prepare(rows.insertSql(table)).run({ ...row, run_id: runId, sequence, hash }),
+      )
+    }
+    if (records.length > 0) {
+      this.#prepare(
+        `insert into heads values (?, ?, ?, ?)
+         on conflict (run_id, chain) do update set sequence = excluded.sequence, hash = excluded.hash`,
+      ).run(runId, chain, sequence, hash)
+    }
+    return before.sequence + 1
   }
 
   /** The last link of a chain, or what it begins with. Throws `not_found` if there is no such run. */

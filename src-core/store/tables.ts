@@ -153,10 +153,14 @@ export function parseJson(what: string, text: string): unknown {
   }
 }
 
-export function insertSql(table: ChainedTable): string {
-  const names = ['run_id', 'sequence', 'hash', ...columnList(table).map(({ name }) => name)]
-  return `insert into ${table} (${names.join(', ')}) values (${names.map((name) => `@${name}`).join(', ')})`
-}
+const insertStatements = new Map(
+  Array.from(columnLists, ([table, columns]): [string, string] => {
+    const names = ['run_id', 'sequence', 'hash', ...columns.map(({ name }) => name)]
+    const values = names.map((name) => `@${name}`)
+    return [table, `insert into ${table} (${names.join(', ')}) values (${values.join(', ')})`]
+  }),
+)
+export const insertSql = (table: ChainedTable): string => insertStatements.get(table)!
 
 /**
  * All rows of the run bound to the first parameter whose columns `where` equal the next ones, in ledger order. The plus

@@ -10,6 +10,22 @@ import type { JobSpec } from './job-spec.ts'
 import type { CatalogueModel, DownloadPreview, ModelRequest } from './models.ts'
 import type { AssertNever, NotPlain } from './plain.ts'
 import type { LearnInput, RunNews, RunReport } from './runs.ts'
+import type {
+  AdapterList,
+  AdapterListInput,
+  AdapterRef,
+  CandidateColumns,
+  CandidateView,
+  Comparison,
+  Lineage,
+  Review,
+  ReviewVerdict,
+  RunList,
+  RunListInput,
+  RunView,
+  SequenceView,
+  StorageReport,
+} from './workbench.ts'
 
 export type NoInput = Readonly<Record<string, never>>
 export type JobId = { readonly id: string }
@@ -48,9 +64,30 @@ export type Methods = {
   /** A candidate, an adapter, a round or an arm with the rows that belong to it; `id` as `selkie show` prints it. */
   'runs.rows': [{ readonly id: string; readonly of: RowKind; readonly key: string }, readonly LedgerRow[]]
   'store.check': [{ readonly readData: boolean }, StoreReport]
+  'store.size': [NoInput, StorageReport]
+  /** One page of the runs, the latest first. */
+  'runs.page': [RunListInput, RunList]
+  /** What the screen of a run shows, but for its candidates. */
+  'runs.view': [RunId, RunView]
+  'runs.candidates': [RunId, CandidateColumns]
+  'runs.candidate': [CandidateId, CandidateView]
+  /** The training sequences of a trial, token by token: asks the model's tokenizer, up to a second. */
+  'runs.sequences': [{ readonly id: string; readonly trialId: string }, readonly SequenceView[]]
+  /** Keeps what a person says of a candidate. */
+  'runs.review': [CandidateId & { readonly verdict: ReviewVerdict | null; readonly note: string }, Review]
+  'runs.lineage': [{ readonly id: string; readonly limit: number }, Lineage]
+  'adapters.page': [AdapterListInput, AdapterList]
+  'adapters.compare': [{ readonly adapters: readonly AdapterRef[] }, Comparison]
+  /** Copies an adapter's file out of the store. Never overwrites. */
+  'adapters.export': [
+    AdapterRef & { readonly path: string },
+    { readonly path: string; readonly sha256: string },
+  ]
 }
 
 export type RunId = { readonly id: string }
+/** `id` of the run. */
+export type CandidateId = { readonly id: string; readonly candidateId: string }
 export const rowKinds = ['candidate', 'adapter', 'round', 'arm'] as const
 export type RowKind = (typeof rowKinds)[number]
 

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { AppError } from '../errors.ts'
 import { rowKinds, type Input, type MethodName } from './contract.ts'
 import { jobSpec, modelRequest } from './job-spec.ts'
+import { adapterSorts, reviewVerdicts } from './workbench.ts'
 
 const noInput = z.strictObject({})
 const learnInput = z.strictObject({
@@ -15,6 +16,18 @@ const learnInput = z.strictObject({
   seed: z.int().min(0).max(0xffff_ffff, 'must be below 2^32'),
 })
 const jobId = z.strictObject({ id: z.string().min(1) })
+const candidateId = { id: z.string().min(1), candidateId: z.string().min(1) }
+const adapterRef = { runId: z.string().min(1), key: z.string().min(1) }
+const page = { offset: z.int().min(0), limit: z.int().min(1).max(1000, 'must be at most 1000') }
+const adapterListInput = z.strictObject({
+  ...page,
+  search: z.string(),
+  runId: z.exactOptional(z.string().min(1)),
+  kind: z.exactOptional(z.enum(['trial', 'policy'])),
+  keptOnly: z.boolean(),
+  sort: z.enum(adapterSorts),
+  direction: z.enum(['ascending', 'descending']),
+})
 
 export const inputSchemas = {
   'system.doctor': noInput,
@@ -43,6 +56,27 @@ export const inputSchemas = {
   'runs.events': z.strictObject({ id: z.string().min(1), after: z.int().min(0) }),
   'runs.rows': z.strictObject({ id: z.string().min(1), of: z.enum(rowKinds), key: z.string().min(1) }),
   'store.check': z.strictObject({ readData: z.boolean() }),
+  'store.size': noInput,
+  'runs.page': z.strictObject({ ...page, search: z.string() }),
+  'runs.view': jobId,
+  'runs.candidates': jobId,
+  'runs.candidate': z.strictObject(candidateId),
+  'runs.sequences': z.strictObject({ id: z.string().min(1), trialId: z.string().min(1) }),
+  'runs.review': z.strictObject({
+    ...candidateId,
+    verdict: z.enum(reviewVerdicts).nullable(),
+    note: z.string().max(10_000, 'must have at most 10,000 characters'),
+  }),
+  'runs.lineage': z.strictObject({ id: z.string().min(1), limit: z.int().min(1).max(5000) }),
+  'adapters.page': adapterListInput,
+  'adapters.compare': z.strictObject({
+    adapters: z
+      .array(z.strictObject(adapterRef))
+      .min(2, 'must name at least two adapters')
+      .max(8, 'must name at most 8 adapters')
+      .readonly(),
+  }),
+  'adapters.export': z.strictObject({ ...adapterRef, path: z.string().min(1, 'must name a file') }),
 } satisfies { readonly [M in MethodName]: z.ZodType<Input<M>> }
 
 /** Checks a method's input. Throws `invalid_input` naming each field that is wrong. */

@@ -117,6 +117,27 @@ const evaluateLearner = z.strictObject({
   seed,
 })
 
+/** One question, answered greedily by several columns of adapters, with the probability of every token. */
+const ask = z.strictObject({
+  type: z.literal('ask'),
+  model: z.string().min(1, 'must name a model'),
+  title: z.string(),
+  passage: z.string(),
+  question: z.string().trim().min(1, 'must not be empty'),
+  maxTokens: count.max(4096, 'must be at most 4096'),
+  columns: z
+    .array(
+      z.strictObject({
+        adapters: z
+          .array(z.strictObject({ runId: z.string().min(1), key: z.string().min(1), scale: z.number() }))
+          .readonly(),
+      }),
+    )
+    .min(1, 'must have at least one column')
+    .max(8, 'must be at most 8')
+    .readonly(),
+})
+
 /** The speed of one round of a recipe's loop. */
 const benchLoop = z.strictObject({
   type: z.literal('bench-loop'),
@@ -132,6 +153,7 @@ export const jobSpec = z.discriminatedUnion('type', [
   plan,
   evaluateLearner,
   benchLoop,
+  ask,
 ])
 
 export type JobSpec = z.infer<typeof jobSpec>

@@ -6,6 +6,7 @@ import type { LoopBenchReport } from '../loop-bench-report.ts'
 import type { Plan } from '../plan.ts'
 import type { JobSpec, JobType } from './job-spec.ts'
 import type { DownloadedModel } from './models.ts'
+import type { AskedColumn } from './workbench.ts'
 
 export type JobResults = {
   train: {
@@ -46,6 +47,7 @@ export type JobResults = {
   plan: Plan
   'evaluate-learner': LearnerReport
   'bench-loop': LoopBenchReport
+  ask: { readonly columns: readonly AskedColumn[] } // in the order asked for
 }
 
 export type JobPhase =

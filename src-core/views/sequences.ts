@@ -1,0 +1,66 @@
+/** The training sequences of a trial, token by token, made the way the trainer was given them. */
+import { statSync } from 'node:fs'
+import type { SequenceView } from '../../src-shared/api/workbench.ts'
+import type { ComputePort, TrainSequence } from '../../src-shared/compute-protocol.ts'
+import { AppError } from '../../src-shared/errors.ts'
+import type { TrialRecord } from '../../src-shared/records.ts'
+import { sequencesOf } from '../loop/inner-loop.ts'
+import type { Store } from '../store/store.ts'
+
+/** What to read of a trial before its tokenizer is asked. */
+export type TrialTexts = { readonly trial: TrialRecord; readonly modelPath: string }
+
+/** Throws `not_found` for the trial, or for a model that is not where the run had it. */
+export function readTrialTexts(store: Store, runId: string, trialId: string): TrialTexts {
+  const { modelSha256 } = store.run(runId)
+  const [trial] = store.rows('trials', runId, { id: trialId })
+  if (!trial) {
+    const message = `Run ${runId} has no trial ${trialId}. Open a candidate to see its trials.`
+    throw new AppError('not_found', message, { runId, trialId })
+  }
+  const model = store.models().find(({ sha256 }) => sha256 === modelSha256)
+  // Its size has to do: hashing a model takes seconds, and this is looked at by a person who waits.
+  const isThere = model && statSync(model.path, { throwIfNoEntry: false })?.size === model.sizeBytes
+  if (isThere) return { trial, modelPath: model.path }
+  const path = model?.path ?? modelSha256
+  const message = `The model of run ${runId} is not where it was (${path}). Put it back to see its tokens.`
+  throw new AppError('not_found', message, { path })
+}
+
+/** Throws what the generator throws. */
+export async function viewSequences(
+  { trial, modelPath }: TrialTexts,
+  compute: ComputePort,
+  signal: AbortSignal,
+): Promise<readonly SequenceView[]> {
+  const group = [{ name: trial.id, texts: trial.sequences }]
+  const [plain = []] = await sequencesOf({ compute, modelPath, signal }, group)
+  const sequences = plain.map((sequence) => padded(sequence, paddedLengthOf(trial)))
+  const { texts } = await compute.request(
+    'generator.tokenTexts',
+    { modelPath, sequences: sequences.map(({ tokens }) => tokens) },
+    { signal },
+  )
+  return sequences.map(({ tokens, lossMask }, index) => ({
+    tokens: Array.from(tokens, (id, place) => ({
+      id,
+      text: texts[index]![place]!,
+      isInLoss: lossMask[place] === 1,
+    })),
+  }))
+}
+
+function paddedLengthOf({ config }: TrialRecord): number {
+  const { sealFaithfulPadTo = 0 } = (config ?? {}) as { readonly sealFaithfulPadTo?: number } // sound: a recipe's inner loop
+  return sealFaithfulPadTo
+}
+
+/** The trainer fills up with the end token, which stands last already, and has it learned. */
+function padded({ tokens, lossMask }: TrainSequence, length: number): TrainSequence {
+  if (tokens.length >= length) return { tokens, lossMask }
+  const filled = new Int32Array(length).fill(tokens.at(-1)!)
+  const mask = new Uint8Array(length).fill(1)
+  filled.set(tokens)
+  mask.set(lossMask)
+  return { tokens: filled, lossMask: mask }
+}

@@ -1,0 +1,53 @@
+/** The words on the screens, one meaning each, for the help and for the explanations that appear over a word. */
+
+export const glossary = {
+  accuracy: 'Correct answers out of all that could be graded. Always shown with their number, n.',
+  adapter:
+    'A small file of extra weights that changes what a model does. Put on, it acts; taken off, the model is as before.',
+  arm: 'One way of answering the test questions in a run, such as the frozen model or the policy after round 2. Arms are compared on the same questions.',
+  'base model': 'The model as it was downloaded. Nothing ever changes it.',
+  baseline: 'How well the same questions are answered without the adapter.',
+  candidate:
+    'One self-edit that the model wrote about one task in one round, with the trials made of it and its reward.',
+  'context window': 'How many tokens a model can look at together.',
+  epoch: 'One pass over all training sequences.',
+  flip: 'An answer that was incorrect before the training and correct after it, or the other way round.',
+  'frozen model': 'The base model, asked without the passage and without any training.',
+  gain: 'Accuracy with the adapter minus accuracy without, in percentage points.',
+  grader:
+    'What decides whether an answer is correct: a comparison with the accepted answers, or a model that judges.',
+  group: 'The candidates of one task in one round. They compete with each other.',
+  interval:
+    'The range in which the true value lies with 95 % confidence. Two results whose difference has an interval around 0 may differ by chance alone.',
+  'inner loop': 'Train an adapter on one self-edit, ask the questions, and take the adapter off again.',
+  loss: 'How surprised the model is by the text it is trained on, per token. Lower means better known.',
+  'log-probability':
+    'How likely the model found what it wrote, as a natural logarithm. Closer to 0 is likelier.',
+  model: 'A file of weights that continues texts. Selkie reads GGUF files.',
+  'outer loop': 'Learn from the best self-edits to write better ones, round after round.',
+  passage: 'The text that the model is to take into its weights.',
+  policy: 'The model that writes self-edits: the base model with the adapter that the last round trained.',
+  quantisation: 'How few bits each weight is stored in. Fewer bits make a smaller, less exact model.',
+  question: 'What the model is asked about a passage it no longer sees.',
+  rank: 'How many directions of change an adapter has in each matrix. More can learn more and take more space.',
+  recipe:
+    'A file that says everything about a run: model, tasks, how self-edits are written, trained on, and rewarded.',
+  'reference answer': 'What a question should be answered with.',
+  reward:
+    'The number by which candidates are ranked: how well questions are answered after training on the self-edit.',
+  round: 'One pass of the outer loop: write self-edits, try them, learn from the best.',
+  run: 'One execution of a recipe with one seed.',
+  seed: 'The number from which every random choice follows. The same recipe and seed give the same run.',
+  'self-edit': 'What the model writes about a passage in order to learn it: the text it is then trained on.',
+  selection: 'Which candidates the policy learns from.',
+  step: 'One update of the weights.',
+  store: 'The folder in which everything is kept: runs, answers, adapters, downloaded models.',
+  task: 'A passage together with its questions.',
+  taskset: 'A named collection of tasks.',
+  token: 'A piece of text that a model reads and writes at once: often a word or a part of one.',
+  'training sequence': 'One text, as tokens, that an adapter is trained on.',
+  trial: 'One training on a self-edit with one seed. Several trials show how much is luck.',
+  verdict: 'Correct, incorrect, or ungraded. What could not be graded counts as neither.',
+} as const
+
+export type GlossaryWord = keyof typeof glossary
