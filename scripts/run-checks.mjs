@@ -10,7 +10,7 @@ import { dirname, join } from 'node:path'
 
 const root = dirname(import.meta.dirname)
 const require = createRequire(import.meta.url)
-const projects = { check: ['unit'], test: ['unit', 'integration', 'parity'] }[process.argv[2]]
+const projects = { check: ['unit'], test: ['unit', 'integration', 'e2e', 'parity'] }[process.argv[2]]
 if (!projects) throw new Error('Say "check" or "test".')
 
 /** A tool's script, so that it runs under this Node on every platform. */

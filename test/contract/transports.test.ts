@@ -11,11 +11,13 @@ import type { JobSpecOf } from '../../src-shared/api/job-spec.ts'
 import { runJob } from '../../src-shared/api/run-job.ts'
 import { createApiClient, type ApiClient, type Transport } from '../../src-shared/api/transport.ts'
 import { BrowserWindow, exposed, recorded } from '../fake-electron.ts'
+import { serverFixture, signIn } from '../fixtures/server.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 const child = fileURLToPath(new URL('../fixtures/compute-child.ts', import.meta.url))
 const apps: App[] = []
 const folder = temporaryFolder()
+const { startServer, pageTransport } = serverFixture()
 
 afterEach(async () => {
   recorded.windows.splice(0).forEach((window) => window.emit('closed'))
@@ -45,9 +47,16 @@ async function throughElectron(): Promise<Transport> {
   return exposed.get('selkie') as Transport
 }
 
+/** The real server and the page's own transport; between them a real connection. */
+async function throughServer(): Promise<Transport> {
+  const { server, port } = await startServer({ app: newApp(), pageFolder: folder })
+  return pageTransport(port, await signIn(port, server.newLink()))
+}
+
 const transports = [
   ['in process', async () => newApp()],
   ['over Electron IPC', throughElectron],
+  ['over a WebSocket', throughServer],
 ] as const satisfies readonly (readonly [string, () => Promise<Transport>])[]
 
 const generate = (prompt: string, seeds = [1]): JobSpecOf<'generate'> => ({
