@@ -3,11 +3,13 @@ import { svelte } from '@sveltejs/vite-plugin-svelte'
 import { defineConfig } from 'electron-vite'
 
 const at = (path: string): string => resolve(import.meta.dirname, path)
+/** SELKIE_OUT: another folder for the build, so that tests leave `out` alone. */
+const out = (name: string): string => resolve(process.env['SELKIE_OUT'] ?? at('out'), name)
 
 export default defineConfig({
   main: {
     build: {
-      outDir: at('out/main'),
+      outDir: out('main'),
       externalizeDeps: true,
       // One build, four entries: the Electron host, the plain-Node host, and the two processes that both of them start.
       rollupOptions: {
@@ -22,7 +24,7 @@ export default defineConfig({
   },
   preload: {
     build: {
-      outDir: at('out/preload'),
+      outDir: out('preload'),
       externalizeDeps: false, // a sandboxed preload may require nothing but electron
       rollupOptions: {
         input: { index: at('src-preload/index.ts') },
@@ -34,7 +36,7 @@ export default defineConfig({
     root: at('src-renderer'),
     plugins: [svelte()],
     build: {
-      outDir: at('out/renderer'),
+      outDir: out('renderer'),
       minify: true,
       assetsInlineLimit: 0, // the content security policy allows no font from a data: URL
       rollupOptions: { input: at('src-renderer/index.html') },

@@ -21,6 +21,15 @@ export default defineConfig({
         },
       },
       { extends: true, test: { name: 'integration', include: ['test/integration/**/*.test.ts'], ...native } },
+      {
+        extends: true,
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          globalSetup: at('./test/e2e/page-build.ts'),
+          ...native,
+        },
+      },
       { extends: true, test: { name: 'parity', include: ['test/parity/**/*.test.ts'], ...native } },
     ],
   },

@@ -1,18 +1,19 @@
-/** Serves the built user interface under app://selkie, each answer with the content security policy. */
-import { readFile } from 'node:fs/promises'
-import { extname, join, normalize, sep } from 'node:path'
+/** Answers app://selkie: the built page, and the files of kept adapters, under the same headers as the server's. */
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { Readable } from 'node:stream'
 import { protocol } from 'electron'
-import { contentSecurityPolicy } from '../src-shared/content-security-policy.ts'
+import { pageHeaders, readPageFile } from '../src-core/system/page-files.ts'
+import { parseAdapterPath } from '../src-shared/api/adapter-path.ts'
+import type { AdapterRef } from '../src-shared/api/workbench.ts'
+import { toWireError } from '../src-shared/errors.ts'
 
 export const appOrigin = 'app://selkie'
 
-const contentTypes: Readonly<Record<string, string>> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript; charset=utf-8',
-  '.css': 'text/css; charset=utf-8',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.woff2': 'font/woff2',
+export type AppProtocolOptions = {
+  readonly folder: string // of the built page, absolute
+  /** The path of an adapter's file. Throws `not_found` if it was not kept. */
+  readonly adapterFile: (runId: string, key: string) => string
 }
 
 /** Must be called before the app is ready. */
@@ -21,41 +22,41 @@ export function registerAppScheme(): void {
   protocol.registerSchemesAsPrivileged([{ scheme: 'app', privileges }])
 }
 
-export function serveAppProtocol(folder: string): void {
-  protocol.handle('app', (request) => answer(request.url, folder))
+export function serveAppProtocol(options: AppProtocolOptions): void {
+  protocol.handle('app', (request) => answer(request.url, options))
 }
 
-async function answer(url: string, folder: string): Promise<Response> {
+async function answer(url: string, { folder, adapterFile }: AppProtocolOptions): Promise<Response> {
   const { host, pathname } = new URL(url)
-  const path = normalize(join(folder, decodePath(pathname === '/' ? '/index.html' : pathname)))
-  const contentType = contentTypes[extname(path)]
-  if (host !== 'selkie' || !path.startsWith(folder + sep) || contentType === undefined) return notFound()
+  if (host !== 'selkie') return refusal(404, 'Not found')
+  const adapter = parseAdapterPath(pathname)
   try {
-    return respond(new Uint8Array(await readFile(path)), 200, contentType)
+    if (adapter) return await download(adapter, adapterFile(adapter.runId, adapter.key))
+    const file = await readPageFile(folder, pathname)
+    return file ? respond(file.bytes, 200, { 'Content-Type': file.contentType }) : refusal(404, 'Not found')
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return notFound()
-    throw error
+    const { code, message } = toWireError(error)
+    return refusal(code === 'not_found' ? 404 : 500, message)
   }
 }
 
-/** An invalid escape or a null byte names no file of ours. */
-function decodePath(pathname: string): string {
-  try {
-    const path = decodeURIComponent(pathname)
-    return path.includes('\0') ? '' : path
-  } catch {
-    return '' // not an error: the answer is "not found"
-  }
+/** Electron asks the person where to save it. */
+async function download({ runId, key }: AdapterRef, path: string): Promise<Response> {
+  const { size } = await stat(path)
+  const name = `${runId}-${key}`.replace(/[^A-Za-z0-9._-]+/g, '_')
+  // Sound: Node's type of a web stream and the one of fetch describe the same object.
+  return respond(Readable.toWeb(createReadStream(path)) as ReadableStream, 200, {
+    'Content-Type': 'application/octet-stream',
+    'Content-Length': String(size),
+    'Content-Disposition': `attachment; filename="${name}.gguf"`,
+  })
 }
 
-const notFound = (): Response => respond('Not found', 404, 'text/plain')
+const refusal = (status: number, message: string): Response =>
+  respond(message, status, { 'Content-Type': 'text/plain; charset=utf-8' })
 
-function respond(body: string | Uint8Array<ArrayBuffer>, status: number, contentType: string): Response {
-  const headers = {
-    'Content-Type': contentType,
-    'Content-Security-Policy': contentSecurityPolicy,
-    'X-Content-Type-Options': 'nosniff',
-    'Referrer-Policy': 'no-referrer',
-  }
-  return new Response(body, { status, headers })
+type Body = ConstructorParameters<typeof Response>[0]
+
+function respond(body: Body, status: number, headers: Readonly<Record<string, string>>): Response {
+  return new Response(body, { status, headers: { ...headers, ...pageHeaders, 'Cache-Control': 'no-store' } })
 }

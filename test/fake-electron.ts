@@ -3,6 +3,8 @@
  * it. Messages between the two sides go through a structured clone, as Electron's do.
  */
 import { EventEmitter } from 'node:events'
+import { existsSync } from 'node:fs'
+import type { MenuItemConstructorOptions, MessageBoxOptions, Rectangle } from 'electron'
 
 type Handler = (...args: never[]) => unknown
 
@@ -13,11 +15,32 @@ export const recorded = {
   windows: [] as BrowserWindow[],
   permissionRequest: undefined as Handler | undefined,
   permissionCheck: undefined as Handler | undefined,
+  menus: [] as MenuItemConstructorOptions[][],
+  messages: [] as MessageBoxOptions[],
+  openedOutside: [] as string[],
+  powerSaveBlockers: [] as { type: string; isStopped: boolean }[],
   calls: [] as string[],
+}
+
+/** What the fake answers, for tests to change. */
+export const answers = {
+  isFirstInstance: true,
+  messageBox: 0,
+  filePaths: [] as string[],
+  workAreas: [{ x: 0, y: 0, width: 1920, height: 1080 }] as Rectangle[],
 }
 
 class App extends EventEmitter {
   readonly isPackaged = false
+  readonly #paths = new Map<string, string>()
+  readonly commandLine = {
+    getSwitchValue: (): string => '',
+    appendSwitch: (name: string): void => void recorded.calls.push(`appendSwitch ${name}`),
+  }
+  requestSingleInstanceLock(): boolean {
+    recorded.calls.push('requestSingleInstanceLock')
+    return answers.isFirstInstance
+  }
   enableSandbox(): void {
     recorded.calls.push('enableSandbox')
   }
@@ -30,8 +53,16 @@ class App extends EventEmitter {
   getAppPath(): string {
     return process.cwd()
   }
-  getPath(): string {
-    return process.cwd()
+  setPath(name: string, path: string): void {
+    if (!existsSync(path)) throw new Error(`Failed to set path: ${path} does not exist`)
+    recorded.calls.push(`setPath ${name}`)
+    this.#paths.set(name, path)
+  }
+  /** Only what was set before: a test decides where its files go. */
+  getPath(name: string): string {
+    const path = this.#paths.get(name)
+    if (path === undefined) throw new Error(`Set the path "${name}" first.`)
+    return path
   }
   quit(): void {
     recorded.calls.push('quit')
@@ -52,15 +83,50 @@ export const protocol = {
   },
 }
 
-export const session = {
-  defaultSession: {
-    setPermissionRequestHandler(handler: Handler): void {
-      recorded.permissionRequest = handler
-    },
-    setPermissionCheckHandler(handler: Handler): void {
-      recorded.permissionCheck = handler
-    },
+class Session extends EventEmitter {
+  setPermissionRequestHandler(handler: Handler): void {
+    recorded.permissionRequest = handler
+  }
+  setPermissionCheckHandler(handler: Handler): void {
+    recorded.permissionCheck = handler
+  }
+}
+export const session = { defaultSession: new Session() }
+
+export const nativeTheme = new (class extends EventEmitter {
+  shouldUseDarkColors = true
+})()
+
+export const screen = {
+  getAllDisplays: (): { workArea: Rectangle }[] => answers.workAreas.map((workArea) => ({ workArea })),
+}
+
+export const shell = {
+  openExternal: async (url: string): Promise<void> => void recorded.openedOutside.push(url),
+}
+
+export const powerSaveBlocker = {
+  start: (type: string): number => recorded.powerSaveBlockers.push({ type, isStopped: false }) - 1,
+  stop(id: number): void {
+    const blocker = recorded.powerSaveBlockers[id]
+    if (!blocker || blocker.isStopped) throw new Error(`There is no blocker ${id} to stop.`)
+    blocker.isStopped = true
   },
+}
+
+export const dialog = {
+  async showMessageBox(_window: unknown, options: MessageBoxOptions): Promise<{ response: number }> {
+    recorded.messages.push(options)
+    return { response: answers.messageBox }
+  },
+  showErrorBox: (title: string, content: string): void =>
+    void recorded.calls.push(`showErrorBox ${title}: ${content}`),
+  showOpenDialog: async (): Promise<{ filePaths: string[] }> => ({ filePaths: answers.filePaths }),
+}
+
+export const Menu = {
+  buildFromTemplate: (template: MenuItemConstructorOptions[]): MenuItemConstructorOptions[] => template,
+  setApplicationMenu: (menu: MenuItemConstructorOptions[]): void => void recorded.menus.push(menu),
 }
 
 /** The page's side of the bridge: what a preload script would call. */
@@ -70,6 +136,14 @@ export const ipcRenderer = new (class extends EventEmitter {
     return await invokeFrom(mainFrame, channel, ...args)
   }
 })()
+
+export const webUtils = {
+  getPathForFile(file: unknown): string {
+    const path = (file as { readonly path?: unknown } | null)?.path // sound: asked whether it is there
+    if (typeof path !== 'string') throw new TypeError('getPathForFile takes a File.')
+    return path
+  },
+}
 
 /** A request as it arrives from any frame, our own or a foreign one. */
 export async function invokeFrom(
@@ -92,28 +166,72 @@ export const ipcMain = {
   removeHandler: (channel: string): void => void recorded.requests.delete(channel),
 }
 
-class WebContents extends EventEmitter {
+export class WebContents extends EventEmitter {
   readonly mainFrame = { url: 'app://selkie/index.html' }
   openHandler: ((details: { readonly url: string }) => { readonly action: string }) | undefined
+  constructor() {
+    super()
+    app.emit('web-contents-created', {}, this)
+  }
   setWindowOpenHandler(handler: (details: { readonly url: string }) => { readonly action: string }): void {
     this.openHandler = handler
+  }
+  reload(): void {
+    recorded.calls.push('reload')
   }
   send(channel: string, ...args: unknown[]): void {
     ipcRenderer.emit(channel, {}, ...structuredClone(args))
   }
 }
 
+type WindowOptions = Partial<Rectangle> & {
+  readonly backgroundColor?: string
+  readonly webPreferences: Readonly<Record<string, unknown>>
+}
+
 export class BrowserWindow extends EventEmitter {
   readonly webContents = new WebContents()
   readonly loaded: string[] = []
-  readonly options: { readonly webPreferences: Readonly<Record<string, unknown>> }
-  constructor(options: BrowserWindow['options']) {
+  readonly options: WindowOptions
+  readonly calls: string[] = []
+  readonly progress: number[] = []
+  backgroundColor: string | undefined
+  constructor(options: WindowOptions) {
     super()
     this.options = options
+    this.backgroundColor = options.backgroundColor
     recorded.windows.push(this)
   }
   async loadURL(url: string): Promise<void> {
     this.loaded.push(url)
+  }
+  setBackgroundColor(color: string): void {
+    this.backgroundColor = color
+  }
+  setProgressBar(share: number): void {
+    this.progress.push(share)
+  }
+  getNormalBounds(): Rectangle {
+    const { x = 10, y = 20, width = 800, height = 600 } = this.options
+    return { x, y, width, height }
+  }
+  isMaximized(): boolean {
+    return this.calls.includes('maximize')
+  }
+  isMinimized(): boolean {
+    return true
+  }
+  isDestroyed(): boolean {
+    return false
+  }
+  maximize(): void {
+    this.calls.push('maximize')
+  }
+  restore(): void {
+    this.calls.push('restore')
+  }
+  focus(): void {
+    this.calls.push('focus')
   }
 }
 

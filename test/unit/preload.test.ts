@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { createContext, runInContext } from 'node:vm'
 import { build } from 'vite'
 import { expect, test } from 'vitest'
-import { contextBridge, exposed, ipcRenderer } from '../fake-electron.ts'
+import { contextBridge, exposed, ipcRenderer, webUtils } from '../fake-electron.ts'
 
 async function buildPreload(): Promise<string> {
   const entry = fileURLToPath(new URL('../../src-preload/index.ts', import.meta.url))
@@ -16,15 +16,19 @@ async function buildPreload(): Promise<string> {
   return output.output[0].code
 }
 
-test('the bridge requires electron alone and exposes request and subscribe alone', async () => {
+test('the bridge requires electron alone and exposes request, subscribe and pathOfFile alone', async () => {
   const code = await buildPreload()
   const required: string[] = []
   const require = (name: string): unknown => {
     required.push(name)
-    return { contextBridge, ipcRenderer }
+    return { contextBridge, ipcRenderer, webUtils }
   }
   runInContext(code, createContext({ require, module: { exports: {} }, exports: {} }))
   expect(required).toEqual(['electron'])
   expect([...exposed.keys()]).toEqual(['selkie'])
-  expect(Object.keys(exposed.get('selkie') as object).sort()).toEqual(['request', 'subscribe'])
+  // Sound: the keys are checked first.
+  const bridge = exposed.get('selkie') as { readonly pathOfFile: (file: unknown) => string }
+  expect(Object.keys(bridge).sort()).toEqual(['pathOfFile', 'request', 'subscribe'])
+  expect(bridge.pathOfFile({ path: '/models/a.gguf' })).toBe('/models/a.gguf')
+  expect(() => bridge.pathOfFile('/etc/passwd')).toThrow(TypeError)
 })
