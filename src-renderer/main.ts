@@ -1,9 +1,11 @@
-/** Starts the page: connects to the host and mounts the one view. */
+/** Starts the page: fonts and tokens, the connection to the host, the frame. */
+import '@fontsource-variable/inter'
+import '@fontsource-variable/jetbrains-mono'
 import './style.css'
 import { mount } from 'svelte'
+import App from './App.svelte'
 import { connect } from './transport/connect.ts'
-import Overview from './views/Overview.svelte'
 
 const target = document.getElementById('app')
 if (!target) throw new Error('The page has no #app element.')
-mount(Overview, { target, props: { api: connect() } })
+mount(App, { target, props: { api: connect() } })
