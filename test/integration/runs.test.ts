@@ -92,6 +92,32 @@ test('the same seed gives the same ledger', () => {
   expectSound(store)
 })
 
+test('trials side by side give what they give one after another, and go on after a kill', async () => {
+  const single: [string, string] = ['at-once = 2', 'at-once = 1']
+  const after = writeRecipe(folder, 'one-after-another.toml', [single])
+  const byside = writeRecipe(folder, 'side-by-side.toml', [single, ['threads = 1', 'threads = 2\npairs = 2']])
+  const rowsOf = (store: string, id: string) =>
+    reading(store, (each) => ({
+      trials: new Set(
+        each
+          .rows('trials', id)
+          .map(({ id: trial, losses, adapterSha256 }) => `${trial} ${adapterSha256} ${losses?.join()}`),
+      ),
+      answers: new Set(each.rows('answers', id).map(({ id: answer, text: said }) => `${answer} ${said}`)),
+    }))
+  const [one, two, killed] = [newStore(), newStore(), newStore()]
+  const alone = doneRun('run', 'start', '--config', after, '--store', one)
+  const together = doneRun('run', 'start', '--config', byside, '--store', two)
+  expect(rowsOf(two, together.run.id)).toEqual(rowsOf(one, alone.run.id))
+
+  const { child, finished } = start(killed, byside)
+  const id = await untilUnits(killed, 5)
+  child.kill('SIGKILL')
+  await finished
+  expect(resume(killed, id).headHash).toBe(together.headHash)
+  expectSound(killed, true)
+})
+
 test('a run that was paused in every way goes on to the same ledger', async () => {
   const store = newStore()
   const { finished } = start(store)

@@ -29,3 +29,11 @@ test('a question is asked in the same words with the passage and without it', ()
   expect(openBookPrompt(task, 'Where is it?').endsWith(`\n\n${asked}`)).toBe(true)
   expect(asked).not.toContain('Orvath')
 })
+
+test('a question without a topic is asked as it is', () => {
+  const untitled = { ...task, title: '' }
+  expect(questionPrompt('', 'Where?')).toBe('Question: Where?\nAnswer:')
+  expect(openBookPrompt(untitled, 'Where?')).toMatch(
+    /^Passage:\nUlmenia lies in Orvath.\n\nQuestion: Where\?\n/,
+  )
+})
