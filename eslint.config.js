@@ -9,7 +9,7 @@ const only = (...names) => names.map((name) => new RegExp(`^${name}(/|$)`))
 
 /** What draws and lays out the page. */
 const pageLibraries = only(
-  ...['svelte', 'bits-ui', 'chart.js', 'chartjs-chart-matrix', 'virtua', '@tanstack', '@dagrejs', 'diff'],
+  ...['svelte', 'bits-ui', 'chart.js', 'chartjs-chart-matrix', 'virtua', 'diff'],
   '@lucide',
 )
 
