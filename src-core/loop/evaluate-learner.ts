@@ -23,7 +23,7 @@ export type LearnerOptions = InnerLoopOptions & {
   readonly sampling: Sampling
   readonly rules: TrainSequenceRules
   readonly samples: number // self-edits per passage
-  readonly trials: number // per self-edit
+  readonly trials: number // per text that is learned
   readonly seed: number
   readonly onProgress: (arm: string, done: number, total: number) => void
 }
@@ -85,12 +85,12 @@ export async function evaluateLearner(options: LearnerOptions): Promise<LearnerR
   const bare = await teach(
     'bare passage',
     tasks.map((task) => ({ task, text: '' })),
-    1,
+    options.trials,
   )
   const oracle = await teach(
     'complete questions and answers',
     tasks.map((task) => ({ task, text: completeQuestions(task) })),
-    1,
+    options.trials,
   )
   const requests = tasks.flatMap((task) =>
     Array.from({ length: options.samples }, (_, sample) => ({
