@@ -40,6 +40,12 @@ const together = { alone: false }
 const checks = await Promise.all([
   succeeds('types', tool('typescript', 'tsc'), ['-p', '.', '--noEmit', '--pretty'], together),
   succeeds(
+    'types of the browser tests',
+    tool('typescript', 'tsc'),
+    ['-p', 'test/e2e', '--noEmit', '--pretty'],
+    together,
+  ),
+  succeeds(
     'types of the page',
     tool('svelte-check'),
     ['--tsconfig', 'src-renderer/tsconfig.json', '--output', 'human'],
