@@ -3,11 +3,13 @@ import { Command } from 'commander'
 import type { JobResults } from '../../src-shared/api/job.ts'
 import type { LoopBenchReport } from '../../src-shared/loop-bench-report.ts'
 import { defaultLora, defaultWindowTokens } from '../../src-shared/api/defaults.ts'
+import type { BrowserTimings } from '../bench-browser.ts'
 import type { UiTiming } from '../bench-ui.ts'
 import { bytes, percent, rate, table } from '../format.ts'
 import {
   count,
   deviceOption,
+  file,
   given,
   jsonOption,
   modelOption,
@@ -84,20 +86,49 @@ export function benchCommand(): Command {
 
 const uiExamples = `
 Examples:
-  selkie bench ui --store ./large-store --json`
+  selkie bench ui --store ./large-store --json
+  selkie bench ui --store ./large-store --browser`
+
+type UiFlags = {
+  readonly browser?: true
+  readonly page?: string
+  readonly store?: string
+  readonly json?: true
+}
 
 function uiCommand(): Command {
   return new Command('ui')
     .description('how long the screens of the workbench wait for a store: median and 95th percentile')
+    .option('--browser', 'measure the page itself, in Chromium: screens, scrolling, memory')
+    .option('--page <dir>', 'with --browser: the built page (default: out/renderer)', file)
     .addOption(storeOption())
     .addOption(jsonOption())
     .addHelpText('after', uiExamples)
-    .action(async (flags: { readonly store?: string; readonly json?: true }) => {
+    .action(async ({ browser, page, ...flags }: UiFlags) => {
       const { runCommand } = await import('../run-command.ts')
+      if (browser) {
+        const { benchBrowser } = await import('../bench-browser.ts')
+        const where = given({ store: flags.store, page })
+        return await runCommand(flags, () => benchBrowser(where), describeBrowser)
+      }
       const { benchUi } = await import('../bench-ui.ts')
       await runCommand(flags, ({ api }) => benchUi(api), describeUi)
     })
 }
+
+const describeBrowser = ({ screens, scrolling, heapBytes }: BrowserTimings): string =>
+  [
+    table(
+      [...screens, { ...scrolling, name: `a frame of ${scrolling.frames}, scrolling` }].map(
+        ({ name, medianMs, p95Ms }) => [
+          `  ${name}`,
+          `${medianMs.toFixed(1)} ms`,
+          `95 %: ${p95Ms.toFixed(1)} ms`,
+        ],
+      ),
+    ),
+    `  memory of the page’s JavaScript: ${bytes(heapBytes)}`,
+  ].join('\n')
 
 const describeUi = (timings: readonly UiTiming[]): string =>
   table(

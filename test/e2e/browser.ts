@@ -10,7 +10,7 @@ import { afterAll, describe, inject } from 'vitest'
 import { createHost } from '../../src-cli/host.ts'
 import type { App } from '../../src-core/app.ts'
 import { serverFixture } from '../fixtures/server.ts'
-import { findChromium } from './chromium.ts'
+import { findChromium } from '../../scripts/bench-ui/chromium.ts'
 
 const executablePath = findChromium()
 if (executablePath === undefined)
@@ -80,7 +80,10 @@ async function watch(page: Page): Promise<readonly string[]> {
   })
   page.on('console', (message) => message.type() === 'error' && note('console', message.text()))
   page.on('pageerror', (error) => note('error', error.stack ?? error.message))
-  page.on('requestfailed', (request) => note(request.failure()?.errorText ?? 'failed', request.url()))
+  page.on('requestfailed', (request) => {
+    const reason = request.failure()?.errorText ?? 'failed'
+    if (reason !== 'net::ERR_ABORTED') note(reason, request.url()) // that is a page which is being left
+  })
   page.on('response', (response) => response.status() >= 400 && note(`${response.status()}`, response.url()))
   page.on('dialog', (dialog) => {
     note(dialog.type(), dialog.message())

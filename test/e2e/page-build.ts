@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
-import { findChromium } from './chromium.ts'
+import { findChromium } from '../../scripts/bench-ui/chromium.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {

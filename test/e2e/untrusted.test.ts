@@ -30,7 +30,15 @@ const lookForHarm = () => {
   }
 }
 const noHarm: ReturnType<typeof lookForHarm> = {
-  ...{ executed: 0, foreign: [], handlers: 0, links: [], pageIsWider: false, pageIsTaller: false, mainIsWider: false },
+  ...{
+    executed: 0,
+    foreign: [],
+    handlers: 0,
+    links: [],
+    pageIsWider: false,
+    pageIsTaller: false,
+    mainIsWider: false,
+  },
 }
 
 describeInBrowser('a store full of hostile texts', { timeout: 300_000 }, () => {
