@@ -2,6 +2,7 @@
  * One run as its screen shows it. Everything comes from the store, so that a second window or a reload sees the same;
  * the host's news only say when to look again. Runs that another process works on are looked at by a clock.
  */
+import { untrack } from 'svelte'
 import type { RunNews, RunProgress } from '../../src-shared/api/runs.ts'
 import type { ApiClient } from '../../src-shared/api/transport.ts'
 import type { CandidateColumns, CandidateView, RunView } from '../../src-shared/api/workbench.ts'
@@ -41,11 +42,15 @@ export function createRunState(api: ApiClient, id: string): RunState {
 
   const load = async (): Promise<void> => {
     try {
-      const next = await api.call('runs.view', { id })
+      const [next, first] = await Promise.all([
+        api.call('runs.view', { id }),
+        // A new screen waits for both. Untracked: whoever begins to watch is not to begin again with the first ones.
+        untrack(() => candidates) ? undefined : api.call('runs.candidates', { id }),
+      ])
       const { run } = next.report
       const before = view
-      if (next.lastEvent !== before?.lastEvent || !candidates) {
-        candidates = await api.call('runs.candidates', { id })
+      if (first || next.lastEvent !== before?.lastEvent) {
+        candidates = first ?? (await api.call('runs.candidates', { id }))
         learned = run.kind === 'learn' ? await learnedOf(api, id, candidates) : undefined
       }
       if (run.status !== before?.report.run.status) {

@@ -102,20 +102,20 @@ export async function show(page: Page, theme: (typeof themes)[number]): Promise<
   )
 }
 
-const screenshotFolder =
-  process.env['SELKIE_SCREENSHOTS'] ?? mkdtempSync(join(tmpdir(), 'selkie-screenshots-'))
+let pictureFolder = process.env['SELKIE_SCREENSHOTS']
 
 /**
- * Pictures of what is shown, in both themes: NAME-light.png, NAME-dark.png, and for a screen that is longer than the
- * window one more for each further windowful, NAME-2-light.png.
+ * Pictures of what is shown, in both themes, in the folder SELKIE_SCREENSHOTS or a temporary one: NAME-light.png,
+ * NAME-dark.png, and for a screen that is longer than the window one more for each further windowful, NAME-2-light.png.
  */
 export async function takePictures(page: Page, name: string): Promise<void> {
-  mkdirSync(screenshotFolder, { recursive: true })
+  pictureFolder ??= mkdtempSync(join(tmpdir(), 'selkie-screenshots-'))
+  mkdirSync(pictureFolder, { recursive: true })
   for (const theme of themes) {
     await show(page, theme)
     for (let part = 1; ; part++) {
       const place = part === 1 ? '' : `-${part}`
-      await page.screenshot({ path: join(screenshotFolder, `${name}${place}-${theme}.png`) })
+      await page.screenshot({ path: join(pictureFolder, `${name}${place}-${theme}.png`) })
       if (!(await scrollOn(page))) break
     }
     await page.locator('main').evaluate((main) => void (main.scrollTop = 0))
