@@ -17,11 +17,11 @@ const pageLibraries = only(
 const importTable = {
   'src-shared': { may: [], outside: only('zod', 'pure-rand') },
 
-  // Inside src-core: app → api → jobs, and app → runs → loop → tasksets; the others never look up.
+  // Inside src-core: app → api → jobs, and app → minds → runs → loop → tasksets; the others never look up.
   'src-core/app.ts': {
     may: [
       'src-shared',
-      ...['api', 'compute', 'jobs', 'models', 'recipes', 'runs', 'store', 'system', 'views'].map(
+      ...['api', 'compute', 'jobs', 'minds', 'models', 'recipes', 'runs', 'store', 'system', 'views'].map(
         (folder) => `src-core/${folder}`,
       ),
     ],
@@ -34,6 +34,15 @@ const importTable = {
     may: [
       'src-shared',
       ...['graders', 'loop', 'models', 'recipes', 'store', 'tasksets'].map((folder) => `src-core/${folder}`),
+    ],
+    outside: [node],
+  },
+  'src-core/minds': {
+    may: [
+      'src-shared',
+      ...['adapter-files', 'loop', 'models', 'recipes', 'runs', 'store', 'tasksets', 'views'].map(
+        (folder) => `src-core/${folder}`,
+      ),
     ],
     outside: [node],
   },

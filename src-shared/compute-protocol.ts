@@ -63,6 +63,8 @@ export type GenerateInput = {
   readonly prompts: readonly { readonly text: string; readonly seeds: readonly number[] }[]
   readonly sampling: Sampling
   readonly withPieces?: boolean // default: false
+  /** Evaluates every prompt from its first token, so that a completion has the same bits whatever other prompts there are. Default: false. */
+  readonly wholePrompts?: boolean
   readonly contextSize?: number // token window of one completion; default: what prompt + maxTokens need
   readonly threads?: number
   readonly parallel?: number // sequences decoded together
@@ -199,6 +201,8 @@ export type TrainInput = {
   readonly jobs: readonly TrainJob[]
   /** Reproduces the original's loss: every sequence padded with the end token to this length, the padding in the loss. */
   readonly sealFaithfulPadTo?: number
+  readonly frozen?: readonly AdapterUse[]
+  readonly orthogonal?: { readonly adapters: readonly string[]; readonly weight: number }
   readonly checkpoint?: { readonly path: string; readonly everySteps: number; readonly resume: boolean }
   readonly recompute: RecomputeMode
   readonly threads?: number

@@ -211,6 +211,7 @@ export type ForgettingReport = {
   readonly edits: number
   readonly samples: number
   readonly seed: number
+  readonly generalAbilityBefore: number | null // of the base model, 0 to 1
   readonly strategies: readonly StrategyReport[]
 }
 /** Shares from 0 to 1, means over the sequences. `low` and `high`: 95 % interval of `final`, over all passages. */

@@ -1,6 +1,6 @@
 /** What a mind is after its events. A pure function, so that every client and every test agrees. */
 import { AppError } from '../errors.ts'
-import type { Merge, MindEventBody, RevertCertificate, StackedEdit, StackPart } from './mind.ts'
+import type { Edit, Merge, MindEventBody, RevertCertificate, StackedEdit, StackPart } from './mind.ts'
 
 export type RevertedEdit = StackedEdit & {
   readonly certificate: RevertCertificate
@@ -33,7 +33,7 @@ export function applyEvent(before: MindState, event: MindEventBody): MindState {
       return {
         ...state,
         nextEdit: before.nextEdit + 1,
-        edits: [...before.edits, { edit, isEnabled: status !== 'held', scale }],
+        edits: [...replaced(before, edit), { edit, isEnabled: status !== 'held', scale }],
       }
     }
     case 'enabled':
@@ -69,6 +69,12 @@ export function applyEvent(before: MindState, event: MindEventBody): MindState {
       }
   }
 }
+
+/** An edit that is learned again is switched off once the new one is on. */
+const replaced = ({ edits }: MindState, { relearns, gate }: Edit): readonly StackedEdit[] =>
+  gate.status === 'held'
+    ? edits
+    : edits.map((stacked) => (stacked.edit.id === relearns ? { ...stacked, isEnabled: false } : stacked))
 
 const withMerge = (state: MindState, merge: Merge | null): MindState => ({ ...state, merge })
 

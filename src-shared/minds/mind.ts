@@ -41,6 +41,7 @@ export type PassageAnswers = { readonly editId: string; readonly answers: readon
 /** What was answered with a stack of edits. */
 export type Measurement = {
   readonly stack: readonly StackPart[]
+  readonly mergeSha256: string | null // of the file that serves some of them
   readonly passages: readonly PassageAnswers[] // without the passage in the prompt; in the order of the stack
   readonly general: readonly ProbeAnswer[] | null // null: not measured
 }

@@ -28,11 +28,17 @@ const plain = {
 } as const
 
 export const strategies = {
-  merge: {
+  original: {
     ...plain,
     ...{ trainsOn: 'mind', writer: 'mind', merges: true },
+    title: 'As the original',
+    description: 'Each edit is trained on the merged model, which also writes it, and is merged into it.',
+  },
+  merge: {
+    ...plain,
+    ...{ trainsOn: 'mind', merges: true },
     title: 'Merge each time',
-    description: 'The original: each edit is trained on the merged model, which also writes it, and is merged.',
+    description: 'Each edit is trained on the merged model and merged into it; the base model writes it.',
   },
   stack: {
     ...plain,

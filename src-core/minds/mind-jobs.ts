@@ -1,0 +1,133 @@
+/** The jobs about minds, from their specification to their result. */
+import type { JobSpecOf } from '../../src-shared/api/job-spec.ts'
+import type { MindJobResults } from '../../src-shared/api/minds.ts'
+import { AppError } from '../../src-shared/errors.ts'
+import { nearestName } from '../../src-shared/nearest-name.ts'
+import { activeParts, applyEvent } from '../../src-shared/minds/fold.ts'
+import type { Edit } from '../../src-shared/minds/mind.ts'
+import { splits, type PassageTask } from '../../src-shared/task.ts'
+import { readRecipeTaskset, type RunTools } from '../runs/prepare-run.ts'
+import { askThroughHistory, blame } from './ask.ts'
+import { changeMind, measureNow } from './change.ts'
+import { exportMind } from './export.ts'
+import { learnPassage } from './learn.ts'
+import { mergeParts } from './merge.ts'
+import type { MindWork, Progress, WorkOnMind } from './minds.ts'
+import { requireEdit, revertEdit } from './revert.ts'
+import type { Draft } from './teach.ts'
+
+export type MindJobType = keyof MindJobResults
+type Options = { readonly signal: AbortSignal; readonly onProgress: Progress }
+export type MindJobs = {
+  readonly [T in MindJobType]: (spec: JobSpecOf<T>, options: Options) => Promise<MindJobResults[T]>
+}
+
+export function createMindJobs(workOn: WorkOnMind, tools: RunTools): MindJobs {
+  return {
+    'mind-learn': (spec, options) =>
+      workOn(spec.mindId, options, async (work) => await learn(spec, work, tools)),
+    'mind-change': ({ mindId, change }, options) =>
+      workOn(mindId, options, async ({ tools, state, adopt, append }) => {
+        const event = append(await changeMind(tools, state, change, adopt))
+        return { version: event.sequence, event }
+      }),
+    'mind-revert': ({ mindId, editId }, options) =>
+      workOn(mindId, options, async ({ tools, toolsAgain, state, events, adopt, append }) => {
+        const event = await revertEdit(tools, toolsAgain, { state, events }, editId, adopt)
+        return { version: append(event).sequence, certificate: event.certificate }
+      }),
+    'mind-ask': (spec, options) =>
+      workOn(spec.mindId, options, async ({ tools, events }) => ({
+        answers: await askThroughHistory(tools, events, spec),
+      })),
+    'mind-blame': (spec, options) =>
+      workOn(spec.mindId, options, async ({ tools, state }) => await blame(tools, state, spec)),
+    'mind-measure': ({ mindId }, options) =>
+      workOn(mindId, options, async ({ tools, state, append }) => {
+        const event = append({ type: 'measured', measurement: await measureNow(tools, state) })
+        return { version: event.sequence, event }
+      }),
+    'mind-export': (spec, options) =>
+      workOn(spec.mindId, options, async (work) => await exportMind(work, spec)),
+  }
+}
+
+async function learn(
+  { lesson, samples, budget }: JobSpecOf<'mind-learn'>,
+  { mind, state, tools, adopt, append }: MindWork,
+  runTools: RunTools,
+): Promise<MindJobResults['mind-learn']> {
+  const { config } = mind
+  const { task, relearns, drafts } = await lessonOf(lesson, { state, config }, runTools)
+  const edit = await learnPassage(tools, state, {
+    ...{ task, relearns, drafts, adopt },
+    samples: samples ?? config.recipe.selfEdit.groupSize,
+    budget: budget ?? config.budget,
+  })
+  let version = append({ type: 'learned', edit }).sequence
+  if (tools.strategy.merges && edit.gate.status !== 'held') {
+    version = await mergeAfter({ tools, state: applyEvent(state, { type: 'learned', edit }) }, adopt)
+  }
+  return { version, edit }
+
+  /** The strategy merges after each lesson. What was answered just now holds for the parts; the merge is asked again. */
+  async function mergeAfter(
+    now: Pick<MindWork, 'tools' | 'state'>,
+    adopt: MindWork['adopt'],
+  ): Promise<number> {
+    const merge = await mergeParts(now.tools, activeParts(now.state), null, adopt)
+    if (!merge) return now.state.version
+    const after = await measureNow(now.tools, { ...now.state, merge })
+    return append({ type: 'merged', merge, cost: { before: edit.after, after } }).sequence
+  }
+}
+
+type Lesson = {
+  readonly task: PassageTask
+  readonly relearns: string | null
+  readonly drafts: readonly Draft[] | null
+}
+
+/** Throws `not_found`. */
+async function lessonOf(
+  lesson: JobSpecOf<'mind-learn'>['lesson'],
+  { state, config }: Pick<MindWork, 'state'> & { readonly config: MindWork['mind']['config'] },
+  { tasksetsFolder }: RunTools,
+): Promise<Lesson> {
+  switch (lesson.type) {
+    case 'task': {
+      const { splits: tasks } = await readRecipeTaskset(config.recipe.taskset, tasksetsFolder)
+      const all = splits.flatMap((split) => tasks[split])
+      const task = all.find(({ id }) => id === lesson.taskId)
+      if (task) return { task, relearns: null, drafts: null }
+      const near = nearestName(lesson.taskId, all.map(({ id }) => id))
+      const advice = near === undefined ? '' : ` Did you mean "${near}"?`
+      throw new AppError('not_found', `The taskset has no task "${lesson.taskId}".${advice}`, {
+        taskId: lesson.taskId,
+      })
+    }
+    case 'passage': {
+      const { title, passage, questions } = lesson
+      const numbered = questions.map((question, index) => ({ id: `q${index + 1}`, ...question }))
+      return {
+        task: { id: `passage-${state.nextEdit}`, title, passage, questions: numbered },
+        relearns: null,
+        drafts: null,
+      }
+    }
+    case 'again': {
+      const { edit } =
+        state.reverted.find((each) => each.edit.id === lesson.editId) ?? requireEdit(state, lesson.editId)
+      return { task: edit.task, relearns: edit.id, drafts: [draftOf(edit)] }
+    }
+  }
+}
+
+/** The text that was learned before, as if it were written now. */
+function draftOf({ samples, chosen, prompt }: Edit): Draft {
+  const { seed, promptKey, text, finishReason } = samples[chosen]!
+  return {
+    ...{ prompt, seed, promptKey, text },
+    completion: { text, finishReason, seed, tokens: 0, logProb: 0 },
+  }
+}
