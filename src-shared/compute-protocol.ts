@@ -188,7 +188,7 @@ export type TrainJob = {
 }
 
 /** Trains every weight of a model (also one with random weights) and writes a model; `adapterPath` is its path. */
-export type PretrainInput = Omit<TrainInput, 'lora' | 'jobs'> & {
+export type PretrainInput = Omit<TrainInput, 'lora' | 'jobs' | 'frozen' | 'orthogonal'> & {
   readonly job: Omit<TrainJob, 'initialAdapterPath'>
   readonly weightType: 'F32' | 'F16' | 'Q8_0' // of the matrices in the file
 }
@@ -199,6 +199,13 @@ export type TrainInput = {
   readonly modelPath: string
   readonly lora: LoraConfig
   readonly jobs: readonly TrainJob[]
+  /**
+   * Adapters that are on the model while these are trained, of any rank and target modules: the loss is that of all
+   * together, what is written is the new adapter alone. Default: none.
+   */
+  readonly frozen?: readonly AdapterUse[]
+  /** Adds weight · Σ over matrices ‖A·A_earlierᵀ‖²_F to what is minimised (O-LoRA); the losses reported are without it. */
+  readonly orthogonal?: { readonly adapters: readonly string[]; readonly weight: number }
   /** Reproduces the original's loss: every sequence padded with the end token to this length, the padding in the loss. */
   readonly sealFaithfulPadTo?: number
   readonly frozen?: readonly AdapterUse[]
@@ -216,9 +223,11 @@ export type TrainedAdapter = {
   readonly steps: number
   readonly tokens: number // fed to the model, all epochs
   readonly losses: readonly number[] // per step, nats per counted token
-  readonly gradientNorms: readonly number[]
+  readonly gradientNorms: readonly number[] // of all that is minimised
   readonly finalLoss: number
   readonly seed: number
+  /** Σ ‖A·A_earlierᵀ‖²_F before the first update and after the last, where orthogonality was asked for. */
+  readonly orthogonality?: { readonly first: number; readonly last: number }
 }
 export type TrainOutput = {
   readonly adapters: readonly TrainedAdapter[]

@@ -1,6 +1,6 @@
 /**
  * The two kinds of matrix in a model: frozen ones, of any weight type, with a transposed copy for the reverse pass made
- * once; and trained ones, in F32, whose gradient is formed.
+ * once, perhaps with a frozen adapter beside them; and trained ones, in F32, whose gradient is formed.
  */
 import type { TensorType } from '../../src-shared/gguf/types.ts'
 import type { Graph } from '../ggml/graph.ts'
@@ -56,6 +56,24 @@ export function trainedMatrix(parameter: Parameter): Matrix {
     backward: (graph, dy) => graph.mulMat(graph.cont(graph.transpose(parameter.value)), dy),
     accumulate: (graph, x, dy) => void graph.addInplace(parameter.gradient, outerProduct(graph, x, dy)),
     rows: (graph, rows) => graph.getRows(parameter.value, rows),
+  }
+}
+
+/** An adapter that is not trained, all scalings in its B. F32, each half also transposed for the reverse pass. */
+export type FrozenPair = {
+  readonly a: Tensor // [in, R]
+  readonly b: Tensor // [R, out]
+  readonly aTransposed: Tensor // [R, in]
+  readonly bTransposed: Tensor // [out, R]
+}
+
+/** W + B·A as a linear map: what flows through it flows through both. The pair has no gradient. */
+export function adaptedMatrix(matrix: Matrix, { a, b, aTransposed, bTransposed }: FrozenPair): Matrix {
+  return {
+    ...matrix,
+    forward: (graph, x) => graph.add(matrix.forward(graph, x), graph.mulMat(b, graph.mulMat(a, x))),
+    backward: (graph, dy) =>
+      graph.add(matrix.backward(graph, dy), graph.mulMat(aTransposed, graph.mulMat(bTransposed, dy))),
   }
 }
 
