@@ -208,8 +208,6 @@ export type TrainInput = {
   readonly orthogonal?: { readonly adapters: readonly string[]; readonly weight: number }
   /** Reproduces the original's loss: every sequence padded with the end token to this length, the padding in the loss. */
   readonly sealFaithfulPadTo?: number
-  readonly frozen?: readonly AdapterUse[]
-  readonly orthogonal?: { readonly adapters: readonly string[]; readonly weight: number }
   readonly checkpoint?: { readonly path: string; readonly everySteps: number; readonly resume: boolean }
   readonly recompute: RecomputeMode
   readonly threads?: number

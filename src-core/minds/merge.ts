@@ -33,7 +33,7 @@ export async function mergeParts(
     )
   } else {
     const whole = await composer.asOne(parts)
-    keptShare = (await truncateAdapter(whole, rank, readGgufFile(modelPath), target)).keptShare
+    keptShare = (await truncateAdapter(whole, rank, readGgufFile(modelPath), target)).kept
   }
   const sizeBytes = statSync(target).size
   return { form: rank === null ? 'model' : 'adapter', parts, rank, keptShare, sha256: adopt(target), sizeBytes }

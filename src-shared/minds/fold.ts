@@ -116,6 +116,9 @@ export function looseParts(state: Pick<MindState, 'edits' | 'merge'>): readonly 
   return activeParts(state).filter(({ editId }) => !merged.has(editId))
 }
 
-/** Two stacks with the same key have the same weights, bit for bit. */
+/** Two stacks with the same key have the same weights, bit for bit: their order changes nothing. */
 export const stackKey = (parts: readonly StackPart[]): string =>
-  parts.map(({ adapterSha256, scale }) => `${adapterSha256}:${scale}`).join('+')
+  parts
+    .map(({ adapterSha256, scale }) => `${adapterSha256}:${scale}`)
+    .sort()
+    .join('+')
