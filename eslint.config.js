@@ -21,9 +21,10 @@ const importTable = {
   'src-core/app.ts': {
     may: [
       'src-shared',
-      ...['api', 'compute', 'jobs', 'minds', 'models', 'recipes', 'runs', 'store', 'system', 'views'].map(
-        (folder) => `src-core/${folder}`,
-      ),
+      ...[
+        ...['adapter-files', 'api', 'compute', 'jobs', 'minds', 'models', 'recipes', 'runs', 'store'],
+        ...['system', 'views'],
+      ].map((folder) => `src-core/${folder}`),
     ],
     outside: [node],
   },
@@ -47,9 +48,13 @@ const importTable = {
     outside: [node],
   },
   'src-core/views': {
-    may: ['src-shared', ...['loop', 'models', 'runs', 'store'].map((folder) => `src-core/${folder}`)],
+    may: [
+      'src-shared',
+      ...['adapter-files', 'loop', 'models', 'runs', 'store'].map((folder) => `src-core/${folder}`),
+    ],
     outside: [node],
   },
+  'src-core/adapter-files': { may: ['src-shared', 'src-core/models'], outside: [node, ...only('zod')] },
   'src-core/loop': { may: ['src-shared'], outside: [node] },
   'src-core/recipes': { may: ['src-shared', 'src-core/loop'], outside: [node, ...only('smol-toml')] },
   'src-core/tasksets': { may: ['src-shared'], outside: [node, ...only('zod')] },

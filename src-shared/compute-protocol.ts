@@ -291,7 +291,23 @@ export type BenchOutput = {
   readonly operations: readonly OperationTime[]
 }
 
+/** Folds adapters into a model's weights and writes a new model file. */
+export type MergeInput = {
+  readonly modelPath: string
+  readonly adapters: readonly AdapterUse[]
+  readonly outputPath: string // replaced if it is there
+  readonly weightType?: 'F32' | 'F16' // of all matrices; default: every tensor keeps its type
+  readonly device?: string // default: the CPU, so that the same files give the same bytes everywhere
+  readonly threads?: number
+}
+export type MergeOutput = {
+  readonly sha256: string
+  readonly bytes: number
+  readonly tensorsChanged: number // by the adapters
+}
+
 export type TrainerMethods = {
+  'trainer.merge': [MergeInput, MergeOutput, { readonly done: number; readonly total: number }] // tensors
   'trainer.train': [TrainInput, TrainOutput, TrainProgress]
   'trainer.pretrain': [PretrainInput, TrainOutput, TrainProgress]
   'trainer.score': [TrainerScoreInput, ScoreOutput, { readonly done: number; readonly total: number }]

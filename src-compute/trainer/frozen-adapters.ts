@@ -1,69 +1,86 @@
 /**
  * Finished adapters that are on while another is trained, or while texts are scored. Whatever their ranks and target
- * modules, each matrix gets one pair: theirs concatenated, B₁A₁ + B₂A₂ = [B₁ B₂]·[A₁; A₂].
+ * modules, each matrix gets one pair, theirs concatenated: B₁A₁ + B₂A₂ = [B₁ B₂]·[A₁; A₂]. Where that is more than the
+ * matrix itself it is multiplied out, so that the longest stack costs no more than a second set of weights.
  */
 import { createHash } from 'node:crypto'
 import type { AdapterUse } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { locateTarget, moduleTensors } from '../../src-shared/gguf/lora-tensors.ts'
-import { layOut, type Allocation } from '../ggml/backend.ts'
+import { layOut, type Allocation, type Backend } from '../ggml/backend.ts'
+import { Graph } from '../ggml/graph.ts'
+import type { Tensor } from '../ggml/tensor.ts'
 import { readAdapter, type LoadedPair } from './adapter-file.ts'
 import type { LoadedModel } from './loaded-model.ts'
 import { transposed, type AdapterPair } from './lora.ts'
-import { adaptedMatrix, type FrozenPair } from './matrices.ts'
+import { changedMatrix, type FrozenChange } from './matrices.ts'
 import type { WeightSource } from './transformer.ts'
 
 export class FrozenAdapters {
   /** Changes with every weight and scale in it; the same however often it is loaded. */
   readonly identity: string
-  readonly #memory: Allocation
-  readonly #pairs: ReadonlyMap<string, FrozenPair> // by the matrix's name in the file
+  readonly #backend: Backend
+  readonly #stacked: readonly AdapterPair[]
+  readonly #changes = new Map<string, FrozenChange>() // by the matrix's name in the file
+  #memory: Allocation | undefined
 
   /**
-   * Reads the adapters and puts them on the model's device. Throws `invalid_input` for a scale that is no number,
-   * `mismatch` for an adapter of another model, `unsupported` for one that adapts embeddings, `out_of_memory`.
+   * Reads the adapters. Throws `invalid_input` for a scale that is no number, `mismatch` for an adapter of another
+   * model, `unsupported` for one that adapts embeddings, and what opening a file throws.
    */
   constructor({ backend, weights }: Pick<LoadedModel, 'backend' | 'weights'>, uses: readonly AdapterUse[]) {
-    const adapters = uses.map(({ path, scale }) => {
+    const pairs = uses.flatMap(({ path, scale }) => {
       if (!Number.isFinite(scale))
         throw new AppError('invalid_input', `The scale of ${path} must be a number, not ${scale}.`, { path })
-      const pairs = readAdapter(path, weights.file)
-      for (const { tensor } of pairs) checkIsMultiplied(path, tensor)
-      return pairs.map((pair) => ({ ...pair, scaling: pair.scaling * scale }))
+      const adapter = readAdapter(path, weights.file)
+      for (const { tensor } of adapter) checkIsMultiplied(path, tensor)
+      return adapter.map((pair) => ({ ...pair, scaling: pair.scaling * scale }))
     })
-    const stacked = stackPairs(adapters.flat().filter(({ scaling }) => scaling !== 0))
-    const rankOf = ({ a, inputs }: AdapterPair): number => a.length / inputs
-    const layout = layOut(
-      stacked.flatMap((pair) => {
-        const { inputs, outputs } = pair
-        const shapes = [
-          [inputs, rankOf(pair)],
-          [rankOf(pair), outputs],
-          [rankOf(pair), inputs],
-          [outputs, rankOf(pair)],
-        ]
-        return shapes.map((shape) => ({ type: 'F32' as const, shape }))
-      }),
-      backend.alignment,
-    )
-    this.#memory = backend.allocate(layout.bytes)
-    const tensors = this.#memory.place(layout.placements)
+    this.#backend = backend
+    this.#stacked = stackPairs(pairs.filter(({ scaling }) => scaling !== 0))
     const hash = createHash('sha256')
-    this.#pairs = new Map(
-      stacked.map((pair, index) => {
-        const [a, b, aTransposed, bTransposed] = tensors.slice(index * 4, index * 4 + 4)
-        backend.write(a!, pair.a)
-        backend.write(b!, pair.b)
-        backend.write(aTransposed!, transposed(pair.a, pair.inputs, rankOf(pair)))
-        backend.write(bTransposed!, transposed(pair.b, rankOf(pair), pair.outputs))
-        hash.update(pair.tensor).update(pair.a).update(pair.b)
-        return [
-          `${pair.tensor}.weight`,
-          { a: a!, b: b!, aTransposed: aTransposed!, bTransposed: bTransposed! },
-        ]
-      }),
-    )
+    for (const { tensor, a, b } of this.#stacked) hash.update(tensor).update(a).update(b)
     this.identity = hash.digest('hex')
+  }
+
+  /** Puts them on the model's device, once, where a graph needs them. Throws `out_of_memory`. */
+  async place(): Promise<void> {
+    if (this.#memory) return
+    const shapes = this.#stacked.flatMap((pair) => {
+      const { inputs, outputs } = pair
+      const rank = rankOf(pair)
+      const ofPair = [
+        [inputs, rank],
+        [rank, outputs],
+        [rank, inputs],
+        [outputs, rank],
+      ]
+      const ofProduct = [
+        [inputs, outputs],
+        [outputs, inputs],
+      ]
+      return isLargerThanMatrix(pair) ? ofProduct : ofPair
+    })
+    const layout = layOut(
+      shapes.map((shape) => ({ type: 'F32' as const, shape })),
+      this.#backend.alignment,
+    )
+    this.#memory = this.#backend.allocate(layout.bytes)
+    const tensors = this.#memory.place(layout.placements)[Symbol.iterator]()
+    const next = (): Tensor => tensors.next().value! // as many as shapes
+    for (const pair of this.#stacked) {
+      const change: FrozenChange = isLargerThanMatrix(pair)
+        ? { type: 'product', weight: next(), transposed: next() }
+        : { type: 'pair', a: next(), b: next(), aTransposed: next(), bTransposed: next() }
+      this.#changes.set(`${pair.tensor}.weight`, change)
+      if (change.type === 'product') await multiplyOut(this.#backend, pair, change)
+      else {
+        this.#backend.write(change.a, pair.a)
+        this.#backend.write(change.b, pair.b)
+        this.#backend.write(change.aTransposed, transposed(pair.a, pair.inputs, rankOf(pair)))
+        this.#backend.write(change.bTransposed, transposed(pair.b, rankOf(pair), pair.outputs))
+      }
+    }
   }
 
   /** The same weights with these adapters beside them. */
@@ -71,14 +88,50 @@ export class FrozenAdapters {
     return {
       ...source,
       matrix: (name) => {
-        const pair = this.#pairs.get(name)
-        return pair ? adaptedMatrix(source.matrix(name), pair) : source.matrix(name)
+        const change = this.#changes.get(name)
+        return change ? changedMatrix(source.matrix(name), change) : source.matrix(name)
       },
     }
   }
 
   dispose(): void {
-    this.#memory.dispose()
+    this.#memory?.dispose()
+  }
+}
+
+const rankOf = ({ a, inputs }: AdapterPair): number => a.length / inputs
+
+const isLargerThanMatrix = ({ a, b, inputs, outputs }: AdapterPair): boolean =>
+  a.length + b.length > inputs * outputs
+
+/** Writes B·A and its transpose. */
+async function multiplyOut(
+  backend: Backend,
+  pair: AdapterPair,
+  { weight, transposed: turned }: Extract<FrozenChange, { type: 'product' }>,
+): Promise<void> {
+  const { inputs, outputs } = pair
+  const rank = rankOf(pair)
+  const layout = layOut(
+    [
+      { type: 'F32', shape: [rank, inputs] },
+      { type: 'F32', shape: [rank, outputs] },
+    ],
+    backend.alignment,
+  )
+  const memory = backend.allocate(layout.bytes)
+  const graph = new Graph(backend, 16)
+  try {
+    const [aTransposed, b] = memory.place(layout.placements)
+    backend.write(aTransposed!, transposed(pair.a, inputs, rank))
+    backend.write(b!, pair.b)
+    graph.copy(graph.mulMat(aTransposed!, b!), weight)
+    graph.copy(graph.mulMat(b!, aTransposed!), turned)
+    graph.allocate()
+    await graph.compute()
+  } finally {
+    graph.dispose()
+    memory.dispose()
   }
 }
 
@@ -98,12 +151,12 @@ export function stackPairs(pairs: readonly LoadedPair[]): AdapterPair[] {
   const byTensor = Map.groupBy(pairs, ({ tensor }) => tensor)
   return Array.from(byTensor, ([tensor, members]): AdapterPair => {
     const { inputs, outputs } = members[0]!
-    const rank = members.reduce((sum, { a }) => sum + a.length / inputs, 0)
+    const rank = members.reduce((sum, member) => sum + rankOf(member), 0)
     const a = new Float32Array(inputs * rank)
     const b = new Float32Array(rank * outputs)
     let start = 0
     for (const member of members) {
-      const own = member.a.length / inputs
+      const own = rankOf(member)
       a.set(member.a, start * inputs)
       for (let output = 0; output < outputs; output++)
         for (let row = 0; row < own; row++)

@@ -59,21 +59,35 @@ export function trainedMatrix(parameter: Parameter): Matrix {
   }
 }
 
-/** An adapter that is not trained, all scalings in its B. F32, each half also transposed for the reverse pass. */
-export type FrozenPair = {
-  readonly a: Tensor // [in, R]
-  readonly b: Tensor // [R, out]
-  readonly aTransposed: Tensor // [R, in]
-  readonly bTransposed: Tensor // [out, R]
-}
+/** ΔW beside a frozen matrix, all scalings in it: as a pair, or multiplied out. F32, also transposed for the reverse pass. */
+export type FrozenChange =
+  | {
+      readonly type: 'pair'
+      readonly a: Tensor // [in, R]
+      readonly b: Tensor // [R, out]
+      readonly aTransposed: Tensor // [R, in]
+      readonly bTransposed: Tensor // [out, R]
+    }
+  | {
+      readonly type: 'product'
+      readonly weight: Tensor // [in, out]
+      readonly transposed: Tensor // [out, in]
+    }
 
-/** W + B·A as a linear map: what flows through it flows through both. The pair has no gradient. */
-export function adaptedMatrix(matrix: Matrix, { a, b, aTransposed, bTransposed }: FrozenPair): Matrix {
+/** W + ΔW as a linear map: what flows through it flows through both. ΔW has no gradient. */
+export function changedMatrix(matrix: Matrix, change: FrozenChange): Matrix {
+  const forward = (graph: Graph, x: Tensor): Tensor =>
+    change.type === 'pair'
+      ? graph.mulMat(change.b, graph.mulMat(change.a, x))
+      : graph.mulMat(change.weight, x)
+  const backward = (graph: Graph, dy: Tensor): Tensor =>
+    change.type === 'pair'
+      ? graph.mulMat(change.aTransposed, graph.mulMat(change.bTransposed, dy))
+      : graph.mulMat(change.transposed, dy)
   return {
     ...matrix,
-    forward: (graph, x) => graph.add(matrix.forward(graph, x), graph.mulMat(b, graph.mulMat(a, x))),
-    backward: (graph, dy) =>
-      graph.add(matrix.backward(graph, dy), graph.mulMat(aTransposed, graph.mulMat(bTransposed, dy))),
+    forward: (graph, x) => graph.add(matrix.forward(graph, x), forward(graph, x)),
+    backward: (graph, dy) => graph.add(matrix.backward(graph, dy), backward(graph, dy)),
   }
 }
 

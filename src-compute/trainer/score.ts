@@ -35,6 +35,7 @@ export async function score(
     weights: () => source,
   })
   try {
+    await adapters.place()
     const texts: ScoredText[] = []
     for (const [done, tokens] of input.texts.entries()) {
       control.signal.throwIfAborted()

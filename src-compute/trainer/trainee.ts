@@ -65,7 +65,10 @@ export function loraTrainee(
   return {
     shapes: loraShapes(spec, config),
     identity: frozen.length > 0 || earlier ? [config, stack.identity, earlier?.identity ?? null] : config,
-    prepare: (signal) => weights.transpose(signal),
+    async prepare(signal) {
+      await weights.transpose(signal)
+      await stack.place()
+    },
     weights: (graph, parameters, dropout) =>
       stack.under(loraWeights(graph, weights, parameters, config, dropout)),
     ...(pool && {

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { AdapterUse } from '../../src-shared/compute-protocol.ts'
 import { stackKey } from '../../src-shared/minds/fold.ts'
-import type { Merge, MindWeights, StackPart } from '../../src-shared/minds/mind.ts'
+import type { Merge, Mind, MindWeights, StackPart } from '../../src-shared/minds/mind.ts'
 import { composeAdapters } from '../adapter-files/compose.ts'
 import { readGgufFile } from '../models/gguf-file.ts'
 
@@ -22,17 +22,20 @@ export type Composer = {
 
 /** Files are made in the work folder when they are first needed. */
 export function createComposer({
+  mind,
   modelPath,
   blobPath,
   workFolder,
 }: {
+  readonly mind: Pick<Mind, 'modelSha256'>
   readonly modelPath: string
   readonly blobPath: (sha256: string) => string
   readonly workFolder: string
 }): Composer {
   const oneFile = async (uses: readonly AdapterUse[], key: string): Promise<string> => {
     const target = join(workFolder, `stack-${hash('sha256', key).slice(0, 24)}.gguf`)
-    if (!existsSync(target)) await composeAdapters(uses, readGgufFile(modelPath), target)
+    const options = { baseSha256: mind.modelSha256, withMerges: true }
+    if (!existsSync(target)) await composeAdapters(uses, readGgufFile(modelPath), target, options)
     return target
   }
   const compose = async (uses: readonly AdapterUse[], key: string): Promise<readonly AdapterUse[]> =>

@@ -160,6 +160,7 @@ for (const [name, config] of Object.entries(configurations)) {
       { ...writeLora(model, targetModules, 11, 5), scale: 0.3 },
       { ...writeLora(model, ['q', 'v', 'down'], 12, 2), scale: -0.5 },
       { ...writeLora(model, ['up'], 13, 7), scale: 0.8 },
+      { ...writeLora(model, ['k', 'o', 'down'], 14, 24), scale: 0.2 }, // more than the matrices themselves
     ]
     const weight = 0.05
     const each = [1, 2].map((seed) => ({
