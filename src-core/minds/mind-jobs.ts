@@ -100,7 +100,10 @@ async function lessonOf(
       const all = splits.flatMap((split) => tasks[split])
       const task = all.find(({ id }) => id === lesson.taskId)
       if (task) return { task, relearns: null, drafts: null }
-      const near = nearestName(lesson.taskId, all.map(({ id }) => id))
+      const near = nearestName(
+        lesson.taskId,
+        all.map(({ id }) => id),
+      )
       const advice = near === undefined ? '' : ` Did you mean "${near}"?`
       throw new AppError('not_found', `The taskset has no task "${lesson.taskId}".${advice}`, {
         taskId: lesson.taskId,

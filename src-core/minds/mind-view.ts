@@ -89,7 +89,10 @@ export function matrixOf(events: readonly MindEvent[]): MindMatrix {
     titles: edits.map(({ task }) => task.title),
     matrix,
     metrics: forgettingMetrics(matrix),
-    general: edits.map(({ before, after }) => ({ before: share(before.general), after: share(after.general) })),
+    general: edits.map(({ before, after }) => ({
+      before: share(before.general),
+      after: share(after.general),
+    })),
   }
 }
 
@@ -128,7 +131,10 @@ function wordsOf(event: MindEvent): readonly [editId: string | null, note: strin
     case 'reverted':
       return [event.editId, `proof: ${event.certificate.proof}`]
     case 'merged':
-      return [null, `${event.merge.parts.length} edits${event.merge.rank === null ? '' : `, rank ${event.merge.rank}`}`]
+      return [
+        null,
+        `${event.merge.parts.length} edits${event.merge.rank === null ? '' : `, rank ${event.merge.rank}`}`,
+      ]
     case 'pruned':
       return [null, `${event.dropped.join(', ')} off`]
     case 'measured':

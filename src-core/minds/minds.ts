@@ -26,8 +26,7 @@ export type MindsOptions = {
   readonly tools: RunTools
   readonly codeVersion: string
 }
-type Method =
-  'minds.list' | 'minds.create' | 'minds.fork' | 'minds.view' | 'minds.event' | 'minds.lessons'
+type Method = 'minds.list' | 'minds.create' | 'minds.fork' | 'minds.view' | 'minds.event' | 'minds.lessons'
 export type MindMethods = {
   readonly [M in Method]: (input: Input<M>) => Output<M> | Promise<Output<M>>
 }
@@ -78,7 +77,10 @@ export function createMinds({ runs, tools, codeVersion }: MindsOptions): Minds {
           const events = store.mindEvents(id)
           const at = version ?? events.length
           if (at > events.length)
-            throw new AppError('invalid_input', `Mind ${id} has had ${events.length} events, so it has no version ${at}.`)
+            throw new AppError(
+              'invalid_input',
+              `Mind ${id} has had ${events.length} events, so it has no version ${at}.`,
+            )
           const { edits, merge, nextEdit } = foldMind(events.slice(0, at))
           const fork = { ...mind, id: randomUUID().slice(0, 8), name, codeVersion }
           store.createMind(fork, {

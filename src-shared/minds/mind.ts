@@ -136,7 +136,12 @@ export type MindEventBody =
   | { readonly type: 'learned'; readonly edit: Edit }
   | { readonly type: 'enabled' | 'disabled'; readonly editId: string; readonly merge: Merge | null }
   | { readonly type: 'scaled'; readonly editId: string; readonly scale: number; readonly merge: Merge | null }
-  | { readonly type: 'moved'; readonly editId: string; readonly position: number; readonly merge: Merge | null }
+  | {
+      readonly type: 'moved'
+      readonly editId: string
+      readonly position: number
+      readonly merge: Merge | null
+    }
   | {
       readonly type: 'reverted'
       readonly editId: string

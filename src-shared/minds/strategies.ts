@@ -55,7 +55,8 @@ export const strategies = {
     ...plain,
     ...{ trainsOn: 'mind', rehearses: true },
     title: 'Rehearsal',
-    description: 'Each edit is trained on top of the others, together with a sample of what they were trained on.',
+    description:
+      'Each edit is trained on top of the others, together with a sample of what they were trained on.',
   },
   anchor: {
     ...plain,
