@@ -77,7 +77,7 @@ export async function learnSequence(
         },
       )
       baseline.push(accuracyIn(edit.before, id))
-      state = applyEvent(state, { type: 'learned', edit })
+      state = applyEvent(state, { type: 'learned', edit, merge: state.merge })
       learned.push({ editId: id, task })
       after = await merged(edit)
     } catch (error) {

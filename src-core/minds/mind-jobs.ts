@@ -3,15 +3,15 @@ import type { JobSpecOf } from '../../src-shared/api/job-spec.ts'
 import type { MindJobResults } from '../../src-shared/api/minds.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { nearestName } from '../../src-shared/nearest-name.ts'
-import { activeParts, applyEvent } from '../../src-shared/minds/fold.ts'
-import type { Edit } from '../../src-shared/minds/mind.ts'
+import { activeParts, applyEvent, type MindState } from '../../src-shared/minds/fold.ts'
+import type { Edit, MindEventBody } from '../../src-shared/minds/mind.ts'
 import { splits, type PassageTask } from '../../src-shared/task.ts'
 import { readRecipeTaskset, type RunTools } from '../runs/prepare-run.ts'
 import { askThroughHistory, blame } from './ask.ts'
 import { changeMind, measureNow } from './change.ts'
 import { exportMind } from './export.ts'
 import { learnPassage } from './learn.ts'
-import { mergeParts } from './merge.ts'
+import { mergeAgain, mergeParts } from './merge.ts'
 import type { MindWork, Progress, WorkOnMind } from './minds.ts'
 import { requireEdit, revertEdit } from './revert.ts'
 import type { Draft } from './teach.ts'
@@ -64,22 +64,25 @@ async function learn(
     samples: samples ?? config.recipe.selfEdit.groupSize,
     budget: budget ?? config.budget,
   })
-  let version = append({ type: 'learned', edit }).sequence
-  if (tools.strategy.merges && edit.gate.status !== 'held') {
-    version = await mergeAfter({ tools, state: applyEvent(state, { type: 'learned', edit }) }, adopt)
-  }
-  return { version, edit }
+  const event = await withItsMerge(edit, state, tools, adopt)
+  return { version: append(event).sequence, edit: event.edit }
+}
 
-  /** The strategy merges after each lesson. What was answered just now holds for the parts; the merge is asked again. */
-  async function mergeAfter(
-    now: Pick<MindWork, 'tools' | 'state'>,
-    adopt: MindWork['adopt'],
-  ): Promise<number> {
-    const merge = await mergeParts(now.tools, activeParts(now.state), null, adopt)
-    if (!merge) return now.state.version
-    const after = await measureNow(now.tools, { ...now.state, merge })
-    return append({ type: 'merged', merge, cost: { before: edit.after, after } }).sequence
-  }
+type Learned = Extract<MindEventBody, { readonly type: 'learned' }>
+
+/** A strategy that merges does so now, and asks again: what it answered just now held for the parts. */
+async function withItsMerge(
+  edit: Edit,
+  state: MindState,
+  tools: MindWork['tools'],
+  adopt: MindWork['adopt'],
+): Promise<Learned> {
+  const event = { type: 'learned', edit, merge: state.merge } as const
+  const after = applyEvent(state, event)
+  if (!tools.strategy.merges || edit.gate.status === 'held')
+    return { ...event, merge: await mergeAgain(tools, after, adopt) }
+  const merge = await mergeParts(tools, activeParts(after), null, adopt)
+  return { ...event, merge, edit: { ...edit, after: await measureNow(tools, { ...after, merge }) } }
 }
 
 type Lesson = {

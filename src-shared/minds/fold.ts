@@ -31,7 +31,7 @@ export function applyEvent(before: MindState, event: MindEventBody): MindState {
       const { edit } = event
       const { status, scale } = edit.gate
       return {
-        ...state,
+        ...withMerge(state, event.merge),
         nextEdit: before.nextEdit + 1,
         edits: [...replaced(before, edit), { edit, isEnabled: status !== 'held', scale }],
       }

@@ -133,7 +133,8 @@ export type RevertCertificate = {
 export type MindEventBody =
   | { readonly type: 'created' }
   | { readonly type: 'forked'; readonly from: ForkPoint; readonly state: ForkedState }
-  | { readonly type: 'learned'; readonly edit: Edit }
+  /** `merge`: what serves the merged edits then, this one among them if the strategy merges. */
+  | { readonly type: 'learned'; readonly edit: Edit; readonly merge: Merge | null }
   | { readonly type: 'enabled' | 'disabled'; readonly editId: string; readonly merge: Merge | null }
   | { readonly type: 'scaled'; readonly editId: string; readonly scale: number; readonly merge: Merge | null }
   | {
