@@ -140,7 +140,7 @@ export function filesOfMindEvent(event: MindEventBody): ReadonlyMap<string, numb
     merged ? [[merged.sha256, merged.sizeBytes]] : []
   switch (event.type) {
     case 'learned':
-      return new Map([[event.edit.adapterSha256, event.edit.sizeBytes]])
+      return new Map([[event.edit.adapterSha256, event.edit.sizeBytes], ...merge(event.merge)])
     case 'forked':
       return new Map([
         ...event.state.edits.map(({ edit }) => [edit.adapterSha256, edit.sizeBytes] as const),
