@@ -12,17 +12,16 @@ import { changeMind, measureNow } from './change.ts'
 import { exportMind } from './export.ts'
 import { learnPassage } from './learn.ts'
 import { mergeAgain, mergeParts } from './merge.ts'
-import type { MindWork, Progress, WorkOnMind } from './minds.ts'
+import type { MindOptions, Minds, MindWork } from './minds.ts'
 import { requireEdit, revertEdit } from './revert.ts'
 import type { Draft } from './teach.ts'
 
 export type MindJobType = keyof MindJobResults
-type Options = { readonly signal: AbortSignal; readonly onProgress: Progress }
 export type MindJobs = {
-  readonly [T in MindJobType]: (spec: JobSpecOf<T>, options: Options) => Promise<MindJobResults[T]>
+  readonly [T in MindJobType]: (spec: JobSpecOf<T>, options: MindOptions) => Promise<MindJobResults[T]>
 }
 
-export function createMindJobs(workOn: WorkOnMind, tools: RunTools): MindJobs {
+export function createMindJobs({ askOf, workOn }: Minds, tools: RunTools): MindJobs {
   return {
     'mind-learn': (spec, options) =>
       workOn(spec.mindId, options, async (work) => await learn(spec, work, tools)),
@@ -37,18 +36,18 @@ export function createMindJobs(workOn: WorkOnMind, tools: RunTools): MindJobs {
         return { version: append(event).sequence, certificate: event.certificate }
       }),
     'mind-ask': (spec, options) =>
-      workOn(spec.mindId, options, async ({ tools, events }) => ({
+      askOf(spec.mindId, options, async ({ tools, events }) => ({
         answers: await askThroughHistory(tools, events, spec),
       })),
     'mind-blame': (spec, options) =>
-      workOn(spec.mindId, options, async ({ tools, state }) => await blame(tools, state, spec)),
+      askOf(spec.mindId, options, async ({ tools, state }) => await blame(tools, state, spec)),
     'mind-measure': ({ mindId }, options) =>
       workOn(mindId, options, async ({ tools, state, append }) => {
         const event = append({ type: 'measured', measurement: await measureNow(tools, state) })
         return { version: event.sequence, event }
       }),
     'mind-export': (spec, options) =>
-      workOn(spec.mindId, options, async (work) => await exportMind(work, spec)),
+      askOf(spec.mindId, options, async (asked) => await exportMind(asked, spec)),
   }
 }
 
