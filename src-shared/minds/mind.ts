@@ -119,8 +119,8 @@ export type RevertCertificate = {
   readonly withEdit: Measurement
   readonly afterRevert: Measurement
   /**
-   * `recorded`: the same stack answered before, and every answer and log-probability is equal to the last bit.
-   * `rebuilt`: nothing was recorded with this stack; it was put together twice from the remaining edits, and the two
+   * `recorded`: every question was answered before with the same edits on, and is answered alike to the last bit, log-probability included.
+   * `rebuilt`: not all were; the stack was put together twice from the remaining edits, and the two
    * answered alike to the last bit. `differs`: they did not, and `differences` says where.
    */
   readonly proof: 'recorded' | 'rebuilt' | 'differs'

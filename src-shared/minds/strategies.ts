@@ -76,7 +76,8 @@ export const strategies = {
     ...plain,
     ...{ trainsOn: 'mind', merges: true, limitsNorm: true },
     title: 'Merge with a limit',
-    description: 'Merged each time, each edit weakened so that it changes the weights by at most half of what the first one would.',
+    description:
+      'Merged each time, each edit weakened so that it changes the weights by at most half of what the first one would.',
   },
 } as const satisfies Readonly<Record<string, Strategy>>
 
