@@ -155,7 +155,8 @@ export async function forkMind(
   await runCommand(
     flags,
     ({ api }) => api.call('minds.fork', { id, name, ...given({ version }) }),
-    (fork) => `Mind ${fork.id} begins as ${id} ${version === undefined ? 'is' : `was at version ${version}`}.`,
+    (fork) =>
+      `Mind ${fork.id} begins as ${id} ${version === undefined ? 'is' : `was at version ${version}`}.`,
   )
 }
 
@@ -172,13 +173,7 @@ export async function exportMind(mindId: string, flags: ExportFlags): Promise<vo
   )
 }
 
-function whatToExport({
-  edit,
-  stack,
-  merged,
-  format,
-  type,
-}: ExportFlags): JobSpecOf<'mind-export'>['what'] {
+function whatToExport({ edit, stack, merged, format, type }: ExportFlags): JobSpecOf<'mind-export'>['what'] {
   if ([edit, stack, merged].filter((each) => each !== undefined).length !== 1)
     throw new AppError('invalid_input', 'Say what to export: give one of --edit, --stack and --merged.')
   if (edit !== undefined) return { type: 'edit', editId: edit, format }
@@ -245,13 +240,16 @@ function describeEdit({ id, task, samples, chosen, gate, relearns }: Edit, mindI
     `The model wrote (${samples.length} samples, this one is learned):`,
     ...samples[chosen]!.text.split('\n').map((line) => `  ${oneLine(line)}`),
     ...(gate.status === 'held'
-      ? [`It is off. "selkie mind enable ${mindId} ${id}" switches it on all the same, "revert" takes it out.`]
+      ? [
+          `It is off. "selkie mind enable ${mindId} ${id}" switches it on all the same, "revert" takes it out.`,
+        ]
       : []),
   ].join('\n')
 }
 
 function describeCost({ scale, gain, forgetting, generalLoss }: Cost): string {
-  const points = (value: number | null): string => (value === null ? 'not measured' : `${value.toFixed(1)} points`)
+  const points = (value: number | null): string =>
+    value === null ? 'not measured' : `${value.toFixed(1)} points`
   return `at ${scale.toFixed(2)}: gains ${points(gain)}, earlier passages lose ${points(forgetting)}, general ability loses ${points(generalLoss)}`
 }
 
@@ -318,10 +316,14 @@ function describeRevert({ version, certificate }: MindJobResults['mind-revert'])
   return [
     `Version ${version}: ${removed.editId} is out${wasMerged ? ', the merge was made again without it' : ''}; ${remaining.length} edits are on.`,
     proofs[proof],
-    ...differences.map(({ questionId, was, is }) => `  ${questionId}: "${oneLine(was)}" is now "${oneLine(is)}"`),
+    ...differences.map(
+      ({ questionId, was, is }) => `  ${questionId}: "${oneLine(was)}" is now "${oneLine(is)}"`,
+    ),
     `Lost again: ${lostAgain.join(', ') || 'nothing'}. Right again: ${regained.join(', ') || 'nothing'}.`,
     ...(learnedOnTop.length > 0
-      ? [`Learned while it was on: ${learnedOnTop.join(', ')}. "selkie mind learn MIND --again EDIT" learns one again.`]
+      ? [
+          `Learned while it was on: ${learnedOnTop.join(', ')}. "selkie mind learn MIND --again EDIT" learns one again.`,
+        ]
       : []),
   ].join('\n')
 }

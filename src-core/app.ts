@@ -98,7 +98,7 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
         benchLoop(recipe, runTools, { ...options, codeVersion: surroundings.selkieVersion }),
     },
     mindJobs: {
-      ...createMindJobs(minds.workOn, runTools),
+      ...createMindJobs(minds, runTools),
       'bench-forgetting': (spec, options) => benchForgetting(spec, runTools, options),
     },
   })

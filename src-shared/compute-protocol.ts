@@ -92,6 +92,16 @@ export type ScoreOutput = {
   readonly tokens: number // predicted tokens
 }
 
+export type EmbedInput = {
+  readonly modelPath: string
+  readonly adapters?: readonly AdapterUse[] // default: none
+  readonly texts: readonly string[]
+  readonly threads?: number
+  readonly device?: string
+}
+/** One vector of length 1 per text, as wide as the model: their dot product is the cosine. */
+export type EmbedOutput = { readonly vectors: readonly Float32Array[] }
+
 export type TokenizeInput = {
   readonly modelPath: string
   readonly texts: readonly string[]
@@ -134,6 +144,7 @@ export type GeneratorMethods = {
   'generator.tokenTexts': [TokenTextsInput, TokenTextsOutput, never]
   'generator.generate': [GenerateInput, GenerateOutput, GenerateProgress]
   'generator.score': [ScoreInput, ScoreOutput, { readonly done: number; readonly total: number }]
+  'generator.embed': [EmbedInput, EmbedOutput, { readonly done: number; readonly total: number }]
   'generator.promptSpeed': [PromptSpeedInput, PromptSpeedOutput, never]
   'generator.decodeSpeed': [DecodeSpeedInput, DecodeSpeedOutput, never]
   /** Seconds that this process has spent in llama.cpp's decoding since it started. */

@@ -1,9 +1,10 @@
 /** `selkie bench`: the speed of training, of the loop and of the screens, beside what they should be measured against. */
-import { Command, InvalidArgumentError } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import type { JobResults } from '../../src-shared/api/job.ts'
 import type { ForgettingReport } from '../../src-shared/api/minds.ts'
 import { strategyNames, type StrategyName } from '../../src-shared/minds/strategies.ts'
 import type { LoopBenchReport } from '../../src-shared/loop-bench-report.ts'
+import { splits, type Split } from '../../src-shared/task.ts'
 import { defaultLora, defaultSeed, defaultWindowTokens } from '../../src-shared/api/defaults.ts'
 import type { BrowserTimings } from '../bench-browser.ts'
 import type { UiTiming } from '../bench-ui.ts'
@@ -131,6 +132,7 @@ type ForgettingFlags = {
   readonly sequences: number
   readonly edits: number
   readonly samples: number
+  readonly split: Split
   readonly seed: number
   readonly json?: true
 }
@@ -139,10 +141,16 @@ function forgettingCommand(): Command {
   return new Command('forgetting')
     .description('sequences of passages learned one after another, by every strategy against forgetting')
     .option('--recipe <recipe>', 'its model, taskset and settings are used', 'demo')
-    .option('--strategies <names>', `with commas between them, of ${strategyNames.join(', ')}`, strategyList, strategyNames)
+    .option(
+      '--strategies <names>',
+      `with commas between them, of ${strategyNames.join(', ')}`,
+      strategyList,
+      strategyNames,
+    )
     .option('--sequences <n>', 'with different passages', count, 4)
     .option('--edits <n>', 'passages of a sequence', count, 8)
     .option('--samples <n>', 'self-edits of a passage, of which the best is learned', count, 5)
+    .addOption(new Option('--split <split>', 'whose passages').choices(splits).default('test'))
     .option('--seed <n>', 'seed of everything random', countOrZero, defaultSeed)
     .addOption(jsonOption())
     .addHelpText('after', forgettingExamples)
@@ -157,7 +165,8 @@ function forgettingCommand(): Command {
 }
 
 function strategyList(value: string): readonly StrategyName[] {
-  const isStrategy = (name: string): name is StrategyName => (strategyNames as readonly string[]).includes(name)
+  const isStrategy = (name: string): name is StrategyName =>
+    (strategyNames as readonly string[]).includes(name)
   const names = value.split(',').map((name) => name.trim())
   if (!names.every(isStrategy)) throw new InvalidArgumentError(`Choose from ${strategyNames.join(',')}.`)
   return [...new Set(names)]

@@ -92,7 +92,9 @@ const newMind = (): Command =>
       .option('--model <name>', 'a model’s name or a GGUF file', 'selkie-nano')
       .option('--recipe <recipe>', 'take the settings of sampling, training and asking from it', 'demo')
       .addOption(
-        new Option('--strategy <name>', 'how it is kept from forgetting').choices(strategyNames).default('route'),
+        new Option('--strategy <name>', 'how it is kept from forgetting')
+          .choices(strategyNames)
+          .default('route'),
       ),
   )
     .option('--general-taskset <taskset>', 'measure general ability on the validation tasks of this taskset')
@@ -158,14 +160,15 @@ const scale = (): Command =>
 const move = (): Command =>
   editId(mindId(new Command('move').description('give an edit another place in the stack')))
     .requiredOption('--position <n>', 'counted from 0', countOrZero)
-    .action(async (id: string, edit: string, { position, ...flags }: RunFlags & { readonly position: number }) =>
-      (await actions()).changeMind(id, { type: 'move', editId: edit, position }, flags),
+    .action(
+      async (id: string, edit: string, { position, ...flags }: RunFlags & { readonly position: number }) =>
+        (await actions()).changeMind(id, { type: 'move', editId: edit, position }, flags),
     )
 
 const revert = (): Command =>
-  editId(mindId(new Command('revert').description('take an edit out, with a certificate of what that changed'))).action(
-    async (id: string, edit: string, flags: RunFlags) => (await actions()).revertEdit(id, edit, flags),
-  )
+  editId(
+    mindId(new Command('revert').description('take an edit out, with a certificate of what that changed')),
+  ).action(async (id: string, edit: string, flags: RunFlags) => (await actions()).revertEdit(id, edit, flags))
 
 const merge = (): Command =>
   mindId(new Command('merge').description('put all edits that are on into one model, or into one adapter'))

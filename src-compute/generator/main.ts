@@ -4,6 +4,7 @@ import { llamaCppVersion, loadNativeLibraries } from '../ggml/library.ts'
 import { openLlama } from '../ggml/llama.ts'
 import { serveCompute } from '../serve.ts'
 import { decodeSpeed } from './decode-speed.ts'
+import { embed } from './embed.ts'
 import { generate } from './generate.ts'
 import { promptSpeed } from './prompt-speed.ts'
 import { score } from './score.ts'
@@ -20,6 +21,7 @@ serveCompute<GeneratorMethods>(
     'generator.tokenTexts': async (input) => await tokenTexts(await opened.promise, input),
     'generator.generate': async (input, job) => await generate(await opened.promise, input, job),
     'generator.score': async (input, job) => await score(await opened.promise, input, job),
+    'generator.embed': async (input, job) => await embed(await opened.promise, input, job),
     'generator.promptSpeed': async (input, { signal }) =>
       await promptSpeed(await opened.promise, input, signal),
     'generator.decodeSpeed': async (input, { signal }) =>

@@ -81,6 +81,8 @@ export type ContextParams = {
   n_outputs_max: number
   n_threads: number
   n_threads_batch: number
+  pooling_type: number // 1: the mean over a sequence's tokens
+  embeddings: boolean
   no_perf: boolean
   kv_unified: boolean
 }
@@ -225,6 +227,9 @@ export function declareLlama({ llama, ggml }: NativeLibraries) {
       'int32_t llama_decode(void *context, llama_batch batch)',
     ),
     synchronize: bind<Of, void>('void llama_synchronize(void *context)'),
+    embedding: bind<[context: Pointer, sequence: number], Pointer | null>(
+      'void *llama_get_embeddings_seq(void *context, int32_t sequence)',
+    ),
     logits: bind<[context: Pointer, index: number], Pointer | null>(
       'void *llama_get_logits_ith(void *context, int32_t index)',
     ),

@@ -22,13 +22,10 @@ export async function askStack(
   for (const group of groups.values()) {
     const { active } = group[0]!
     const weights = await weightsFor(tools, serving, active)
-    const some = Array.from(
-      Map.groupBy(group, ({ place }) => place).values(),
-      (ofTask): Asked => ({
-        task: { ...ofTask[0]!.task, questions: ofTask.map(({ question }) => question) },
-        passageInPrompt: ofTask[0]!.passageInPrompt,
-      }),
-    )
+    const some = Array.from(Map.groupBy(group, ({ place }) => place).values(), (ofTask): Asked => ({
+      task: { ...ofTask[0]!.task, questions: ofTask.map(({ question }) => question) },
+      passageInPrompt: ofTask[0]!.passageInPrompt,
+    }))
     const options = { ...innerLoopOf(tools), modelPath: weights.modelPath }
     const given = (await answerTasks(options, some, weights.adapters)).flat()
     for (const [index, { place, index: at }] of group.entries())
@@ -108,9 +105,7 @@ export async function measure(
   return {
     stack: serving.parts,
     mergeSha256: serving.merge?.sha256 ?? null,
-    passages: passages.map(
-      ({ editId }, index): PassageAnswers => ({ editId, answers: answered[index]! }),
-    ),
+    passages: passages.map(({ editId }, index): PassageAnswers => ({ editId, answers: answered[index]! })),
     general: general.length === 0 ? null : (await askStack(tools, serving, asked)).flat(),
   }
 }

@@ -19,7 +19,8 @@ export async function askThroughHistory(
   events: readonly MindEvent[],
   { versions = [events.length], title, question }: JobSpecOf<'mind-ask'>,
 ): Promise<MindAnswer[]> {
-  const states = versions === 'all' ? turningPoints(events) : versions.map((version) => stateAt(events, version))
+  const states =
+    versions === 'all' ? turningPoints(events) : versions.map((version) => stateAt(events, version))
   const known = new Map<string, Omit<MindAnswer, 'version' | 'stack'>>()
   const answers: MindAnswer[] = []
   for (const [index, state] of states.entries()) {
@@ -53,7 +54,11 @@ async function answerNow(
   question: Question,
 ): Promise<Omit<MindAnswer, 'version' | 'stack'>> {
   const [active = []] = await activeFor(tools, serving, [question])
-  const { text, logProb, pieces = [] } = await complete(tools, await weightsFor(tools, serving, active), question)
+  const {
+    text,
+    logProb,
+    pieces = [],
+  } = await complete(tools, await weightsFor(tools, serving, active), question)
   return {
     active,
     text: text.trim(),

@@ -46,12 +46,17 @@ export async function benchForgetting(
   const taskset = await readRecipeTaskset(recipe.taskset, runTools.tasksetsFolder)
   const sequences = sequencesOf(taskset, spec)
   const { pairs, threads } = pairsHere(recipe.compute)
-  const general = taskset.splits.validation.slice(0, generalTasks)
+  // Never the passages that are learned.
+  const general = taskset.splits[spec.split === 'validation' ? 'train' : 'validation'].slice(0, generalTasks)
   const folder = await mkdtemp(join(tmpdir(), 'selkie-forgetting-'))
   let made = 0
 
   /** Tools of one strategy in one pair of processes, with a folder of their own. */
-  const toolsFor = async (strategy: StrategyName, compute: RunTools['compute'], stop: AbortSignal): Promise<MindTools> => {
+  const toolsFor = async (
+    strategy: StrategyName,
+    compute: RunTools['compute'],
+    stop: AbortSignal,
+  ): Promise<MindTools> => {
     const workFolder = join(folder, String(made++))
     await mkdir(workFolder)
     const oneByOne = { ...recipe, compute: { ...recipe.compute, pairs: 1, ...(threads && { threads }) } }
@@ -75,18 +80,20 @@ export async function benchForgetting(
     let done = 0
     const total = spec.sequences * (1 + spec.strategies.length) * spec.edits
     const tick = (what: string) => (): void => onProgress(what, done++, total)
-    const drafts = await inPairs(pool, sequences.flatMap(({ tasks }) => tasks), async (task, compute, stop) => {
-      tick('writing self-edits')()
-      const tools = await toolsFor('stack', compute, stop)
-      return await bestDraft(tools, task, spec.samples)
-    })
-    const prepared = sequences.map(
-      ({ tasks }, index): BenchSequence => ({
-        tasks,
-        drafts: drafts.slice(index * spec.edits, (index + 1) * spec.edits),
-        seed: deriveSeed(spec.seed, 'sequence', index),
-      }),
+    const drafts = await inPairs(
+      pool,
+      sequences.flatMap(({ tasks }) => tasks),
+      async (task, compute, stop) => {
+        tick('writing self-edits')()
+        const tools = await toolsFor('stack', compute, stop)
+        return await bestDraft(tools, task, spec.samples)
+      },
     )
+    const prepared = sequences.map(({ tasks }, index): BenchSequence => ({
+      tasks,
+      drafts: drafts.slice(index * spec.edits, (index + 1) * spec.edits),
+      seed: deriveSeed(spec.seed, 'sequence', index),
+    }))
     const pieces = spec.strategies.flatMap((strategy) => prepared.map((sequence) => ({ strategy, sequence })))
     const learned = await inPairs(pool, pieces, async ({ strategy, sequence }, compute, stop) => {
       const tools = await toolsFor(strategy, compute, stop)
@@ -119,19 +126,19 @@ export async function benchForgetting(
   }
 }
 
-/** Passages of the test split, in an order of its own for each sequence. Throws `invalid_input` if there are too few. */
+/** Passages of the split, in an order of its own for each sequence. Throws `invalid_input` if there are too few. */
 function sequencesOf(
   { name, splits }: Taskset,
-  { sequences, edits, seed }: JobSpecOf<'bench-forgetting'>,
+  { sequences, edits, split, seed }: JobSpecOf<'bench-forgetting'>,
 ): { readonly tasks: readonly PassageTask[] }[] {
-  const { test } = splits
-  if (test.length < edits) {
-    const message = `The test split of ${name} has ${test.length} passages; a sequence of ${edits} needs as many. Ask for fewer edits.`
+  const tasks = splits[split]
+  if (tasks.length < edits) {
+    const message = `The split ${split} of ${name} has ${tasks.length} passages; a sequence of ${edits} needs as many. Ask for fewer edits.`
     throw new AppError('invalid_input', message)
   }
   return Array.from({ length: sequences }, (_, sequence) => ({
-    tasks: [...shuffledIndices(test.length, seed, 'sequence', sequence)]
+    tasks: [...shuffledIndices(tasks.length, seed, 'sequence', sequence)]
       .slice(0, edits)
-      .map((index) => test[index]!),
+      .map((index) => tasks[index]!),
   }))
 }

@@ -19,7 +19,9 @@ export async function changeMind(
   adopt: Adopt,
 ): Promise<MindEventBody> {
   /** The event with the merge that the mind needs then. */
-  const withMerge = async <E extends MindEventBody & { readonly merge: Merge | null }>(event: E): Promise<E> => ({
+  const withMerge = async <E extends MindEventBody & { readonly merge: Merge | null }>(
+    event: E,
+  ): Promise<E> => ({
     ...event,
     merge: await mergeAgain(tools, applyEvent(state, event), adopt),
   })
@@ -39,7 +41,10 @@ export async function changeMind(
     case 'move': {
       const place = state.edits.indexOf(requireEdit(state, change.editId))
       if (change.position >= state.edits.length)
-        throw new AppError('invalid_input', `There are ${state.edits.length} edits: choose a position from 0 to ${state.edits.length - 1}.`)
+        throw new AppError(
+          'invalid_input',
+          `There are ${state.edits.length} edits: choose a position from 0 to ${state.edits.length - 1}.`,
+        )
       if (place === change.position) throw unchanged(`Edit ${change.editId} is at position ${place} already.`)
       return await withMerge({ type: 'moved', editId: change.editId, position: change.position, merge })
     }
@@ -77,12 +82,7 @@ export const measureNow = async (tools: MindTools, state: MindState): Promise<Me
   await measure(tools, servingOf(state, tools.strategy), passagesOf(state.edits))
 
 /** Switches off those without which the mind answers best, one measurement for each edit that is on. */
-async function prune(
-  tools: MindTools,
-  state: MindState,
-  keep: number,
-  adopt: Adopt,
-): Promise<MindEventBody> {
+async function prune(tools: MindTools, state: MindState, keep: number, adopt: Adopt): Promise<MindEventBody> {
   const on = state.edits.filter(({ isEnabled, scale }) => isEnabled && scale !== 0)
   if (on.length <= keep)
     throw unchanged(`${on.length} edits are on, not more than the ${keep} that are to be kept.`)

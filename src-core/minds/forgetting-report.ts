@@ -32,7 +32,9 @@ export function reportStrategy(
         )
       : null
   const cells = (of: (sequence: LearnedSequence) => (number | null)[]): (number | null)[] =>
-    sequences[0] ? of(sequences[0]).map((_, place) => meanOfKnown(sequences.map((each) => of(each)[place] ?? null))) : []
+    sequences[0]
+      ? of(sequences[0]).map((_, place) => meanOfKnown(sequences.map((each) => of(each)[place] ?? null)))
+      : []
   return {
     name,
     sequences: sequences.length,

@@ -1,11 +1,5 @@
 /** Whether an edit pays: what it gains against what it makes the mind forget, within the budget. */
-import type {
-  Budget,
-  Cost,
-  GateDecision,
-  Measurement,
-  PassageAnswers,
-} from '../../src-shared/minds/mind.ts'
+import type { Budget, Cost, GateDecision, Measurement, PassageAnswers } from '../../src-shared/minds/mind.ts'
 import { meanOf } from '../../src-shared/stats.ts'
 import { accuracyOf } from '../loop/rewards.ts'
 
@@ -51,10 +45,14 @@ export function objectionsTo(
     ...(forgetting === null
       ? ['What it makes the mind forget could not be measured.']
       : forgetting > maxForgettingPoints
-        ? [`Earlier passages lose ${points(forgetting)}, more than the ${points(maxForgettingPoints)} allowed.`]
+        ? [
+            `Earlier passages lose ${points(forgetting)}, more than the ${points(maxForgettingPoints)} allowed.`,
+          ]
         : []),
     ...(generalLoss !== null && generalLoss > maxGeneralLossPoints
-      ? [`General ability loses ${points(generalLoss)}, more than the ${points(maxGeneralLossPoints)} allowed.`]
+      ? [
+          `General ability loses ${points(generalLoss)}, more than the ${points(maxGeneralLossPoints)} allowed.`,
+        ]
       : []),
   ]
 }
@@ -83,4 +81,3 @@ export async function decide(
   const { after, reasons } = first!
   return { gate: { status: 'held', scale: 1, budget, tried, reasons }, after }
 }
-

@@ -37,9 +37,7 @@ export async function bestDraft(tools: MindTools, task: PassageTask, samples: nu
   if (drafts.length === 1) return drafts[0]!
   const seed = deriveSeed(tools.mind.seed, 'bench', task.id)
   const trials = await tryLessons(tools, nobody, task, await lessonsOf(tools, [], task, drafts, seed), seed)
-  const accuracies = trials.map((trial) =>
-    trial.status === 'done' ? (accuracyOf(trial.answers) ?? -1) : -2,
-  )
+  const accuracies = trials.map((trial) => (trial.status === 'done' ? (accuracyOf(trial.answers) ?? -1) : -2))
   return drafts[accuracies.indexOf(Math.max(...accuracies))]!
 }
 
@@ -70,12 +68,16 @@ export async function learnSequence(
     const id = `e${index + 1}`
     let after: Measurement
     try {
-      const edit = await learnPassage(own, { ...state, nextEdit: index + 1 }, {
-        ...{ task, adopt, samples: 1, budget: null, relearns: null, measuresGeneral: false },
-        drafts: own.strategy.writer === 'mind' ? null : [drafts[index]!],
-      })
+      const edit = await learnPassage(
+        own,
+        { ...state, nextEdit: index + 1 },
+        {
+          ...{ task, adopt, samples: 1, budget: null, relearns: null, measuresGeneral: false },
+          drafts: own.strategy.writer === 'mind' ? null : [drafts[index]!],
+        },
+      )
       baseline.push(accuracyIn(edit.before, id))
-      state = applyEvent(state, { type: 'learned', edit })
+      state = applyEvent(state, { type: 'learned', edit, merge: state.merge })
       learned.push({ editId: id, task })
       after = await merged(edit)
     } catch (error) {

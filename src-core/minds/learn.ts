@@ -150,10 +150,13 @@ function sampleOf({ seed, promptKey, text, completion }: Draft, trial: Evaluated
   }
 }
 
-/** So that the edit changes the weights by no more than the first one of the mind did. */
+/** Of the norm of the first edit, as it was trained, so much is the most for every edit. */
+const normLimit = 0.5
+
+/** So that the edit changes the weights by no more than the limit. */
 async function limitedScale(tools: MindTools, { edits }: MindState, sha256: string): Promise<number> {
+  const norm = await normOf(tools.blobPath(sha256))
   const [first] = edits
-  if (!first) return 1
-  const limit = Math.abs(first.scale) * (await normOf(tools.blobPath(first.edit.adapterSha256)))
-  return Math.min(1, limit / (await normOf(tools.blobPath(sha256))))
+  const limit = normLimit * (first ? await normOf(tools.blobPath(first.edit.adapterSha256)) : norm)
+  return Math.min(1, limit / norm)
 }

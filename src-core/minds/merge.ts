@@ -36,7 +36,14 @@ export async function mergeParts(
     keptShare = (await truncateAdapter(whole, rank, readGgufFile(modelPath), target)).kept
   }
   const sizeBytes = statSync(target).size
-  return { form: rank === null ? 'model' : 'adapter', parts, rank, keptShare, sha256: adopt(target), sizeBytes }
+  return {
+    form: rank === null ? 'model' : 'adapter',
+    parts,
+    rank,
+    keptShare,
+    sha256: adopt(target),
+    sizeBytes,
+  }
 }
 
 /**

@@ -3,26 +3,25 @@ import type { JobSpecOf } from '../../src-shared/api/job-spec.ts'
 import type { MindJobResults } from '../../src-shared/api/minds.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { nearestName } from '../../src-shared/nearest-name.ts'
-import { activeParts, applyEvent } from '../../src-shared/minds/fold.ts'
-import type { Edit } from '../../src-shared/minds/mind.ts'
+import { activeParts, applyEvent, type MindState } from '../../src-shared/minds/fold.ts'
+import type { Edit, MindEventBody } from '../../src-shared/minds/mind.ts'
 import { splits, type PassageTask } from '../../src-shared/task.ts'
 import { readRecipeTaskset, type RunTools } from '../runs/prepare-run.ts'
 import { askThroughHistory, blame } from './ask.ts'
 import { changeMind, measureNow } from './change.ts'
 import { exportMind } from './export.ts'
 import { learnPassage } from './learn.ts'
-import { mergeParts } from './merge.ts'
-import type { MindWork, Progress, WorkOnMind } from './minds.ts'
+import { mergeAgain, mergeParts } from './merge.ts'
+import type { MindOptions, Minds, MindWork } from './minds.ts'
 import { requireEdit, revertEdit } from './revert.ts'
 import type { Draft } from './teach.ts'
 
 export type MindJobType = keyof MindJobResults
-type Options = { readonly signal: AbortSignal; readonly onProgress: Progress }
 export type MindJobs = {
-  readonly [T in MindJobType]: (spec: JobSpecOf<T>, options: Options) => Promise<MindJobResults[T]>
+  readonly [T in MindJobType]: (spec: JobSpecOf<T>, options: MindOptions) => Promise<MindJobResults[T]>
 }
 
-export function createMindJobs(workOn: WorkOnMind, tools: RunTools): MindJobs {
+export function createMindJobs({ askOf, workOn }: Minds, tools: RunTools): MindJobs {
   return {
     'mind-learn': (spec, options) =>
       workOn(spec.mindId, options, async (work) => await learn(spec, work, tools)),
@@ -37,18 +36,18 @@ export function createMindJobs(workOn: WorkOnMind, tools: RunTools): MindJobs {
         return { version: append(event).sequence, certificate: event.certificate }
       }),
     'mind-ask': (spec, options) =>
-      workOn(spec.mindId, options, async ({ tools, events }) => ({
+      askOf(spec.mindId, options, async ({ tools, events }) => ({
         answers: await askThroughHistory(tools, events, spec),
       })),
     'mind-blame': (spec, options) =>
-      workOn(spec.mindId, options, async ({ tools, state }) => await blame(tools, state, spec)),
+      askOf(spec.mindId, options, async ({ tools, state }) => await blame(tools, state, spec)),
     'mind-measure': ({ mindId }, options) =>
       workOn(mindId, options, async ({ tools, state, append }) => {
         const event = append({ type: 'measured', measurement: await measureNow(tools, state) })
         return { version: event.sequence, event }
       }),
     'mind-export': (spec, options) =>
-      workOn(spec.mindId, options, async (work) => await exportMind(work, spec)),
+      askOf(spec.mindId, options, async (asked) => await exportMind(asked, spec)),
   }
 }
 
@@ -64,22 +63,25 @@ async function learn(
     samples: samples ?? config.recipe.selfEdit.groupSize,
     budget: budget ?? config.budget,
   })
-  let version = append({ type: 'learned', edit }).sequence
-  if (tools.strategy.merges && edit.gate.status !== 'held') {
-    version = await mergeAfter({ tools, state: applyEvent(state, { type: 'learned', edit }) }, adopt)
-  }
-  return { version, edit }
+  const event = await withItsMerge(edit, state, tools, adopt)
+  return { version: append(event).sequence, edit: event.edit }
+}
 
-  /** The strategy merges after each lesson. What was answered just now holds for the parts; the merge is asked again. */
-  async function mergeAfter(
-    now: Pick<MindWork, 'tools' | 'state'>,
-    adopt: MindWork['adopt'],
-  ): Promise<number> {
-    const merge = await mergeParts(now.tools, activeParts(now.state), null, adopt)
-    if (!merge) return now.state.version
-    const after = await measureNow(now.tools, { ...now.state, merge })
-    return append({ type: 'merged', merge, cost: { before: edit.after, after } }).sequence
-  }
+type Learned = Extract<MindEventBody, { readonly type: 'learned' }>
+
+/** A strategy that merges does so now, and asks again: what it answered just now held for the parts. */
+async function withItsMerge(
+  edit: Edit,
+  state: MindState,
+  tools: MindWork['tools'],
+  adopt: MindWork['adopt'],
+): Promise<Learned> {
+  const event = { type: 'learned', edit, merge: state.merge } as const
+  const after = applyEvent(state, event)
+  if (!tools.strategy.merges || edit.gate.status === 'held')
+    return { ...event, merge: await mergeAgain(tools, after, adopt) }
+  const merge = await mergeParts(tools, activeParts(after), null, adopt)
+  return { ...event, merge, edit: { ...edit, after: await measureNow(tools, { ...after, merge }) } }
 }
 
 type Lesson = {
@@ -100,7 +102,10 @@ async function lessonOf(
       const all = splits.flatMap((split) => tasks[split])
       const task = all.find(({ id }) => id === lesson.taskId)
       if (task) return { task, relearns: null, drafts: null }
-      const near = nearestName(lesson.taskId, all.map(({ id }) => id))
+      const near = nearestName(
+        lesson.taskId,
+        all.map(({ id }) => id),
+      )
       const advice = near === undefined ? '' : ` Did you mean "${near}"?`
       throw new AppError('not_found', `The taskset has no task "${lesson.taskId}".${advice}`, {
         taskId: lesson.taskId,

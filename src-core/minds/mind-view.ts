@@ -72,7 +72,7 @@ function averageOf(events: readonly MindEvent[], { edits }: MindState): number |
   return shares.length === 0 ? null : meanOf(shares)
 }
 
-/** Row i is what was answered just after edit i was learned, whatever happened to it since. */
+/** Row i is what the mind answered just after lesson i, with the edit or, where it was held, without; whatever happened since. */
 export function matrixOf(events: readonly MindEvent[]): MindMatrix {
   const edits = events.flatMap((event) => {
     if (event.type === 'learned') return [event.edit]
@@ -81,7 +81,9 @@ export function matrixOf(events: readonly MindEvent[]): MindMatrix {
   const ids = edits.map(({ id }) => id)
   const matrix = {
     baseline: edits.map(({ id, before }) => accuracyIn(before, id)),
-    rows: edits.map(({ after }) => ids.map((id) => accuracyIn(after, id))),
+    rows: edits.map(({ before, after, gate }) =>
+      ids.map((id) => accuracyIn(gate.status === 'held' ? before : after, id)),
+    ),
   }
   const share = (answers: readonly ProbeAnswer[] | null): number | null => answers && accuracyOf(answers)
   return {
@@ -89,7 +91,10 @@ export function matrixOf(events: readonly MindEvent[]): MindMatrix {
     titles: edits.map(({ task }) => task.title),
     matrix,
     metrics: forgettingMetrics(matrix),
-    general: edits.map(({ before, after }) => ({ before: share(before.general), after: share(after.general) })),
+    general: edits.map(({ before, after }) => ({
+      before: share(before.general),
+      after: share(after.general),
+    })),
   }
 }
 
@@ -128,7 +133,10 @@ function wordsOf(event: MindEvent): readonly [editId: string | null, note: strin
     case 'reverted':
       return [event.editId, `proof: ${event.certificate.proof}`]
     case 'merged':
-      return [null, `${event.merge.parts.length} edits${event.merge.rank === null ? '' : `, rank ${event.merge.rank}`}`]
+      return [
+        null,
+        `${event.merge.parts.length} edits${event.merge.rank === null ? '' : `, rank ${event.merge.rank}`}`,
+      ]
     case 'pruned':
       return [null, `${event.dropped.join(', ')} off`]
     case 'measured':

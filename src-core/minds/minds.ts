@@ -3,7 +3,8 @@
  * its end, so that a mind is as it was before or as it is after, whenever the process dies.
  */
 import { randomUUID } from 'node:crypto'
-import { mkdirSync, mkdtempSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Input, Output } from '../../src-shared/api/contract.ts'
 import type { LessonChoice } from '../../src-shared/api/minds.ts'
@@ -26,18 +27,20 @@ export type MindsOptions = {
   readonly tools: RunTools
   readonly codeVersion: string
 }
-type Method =
-  'minds.list' | 'minds.create' | 'minds.fork' | 'minds.view' | 'minds.event' | 'minds.lessons'
+type Method = 'minds.list' | 'minds.create' | 'minds.fork' | 'minds.view' | 'minds.event' | 'minds.lessons'
 export type MindMethods = {
   readonly [M in Method]: (input: Input<M>) => Output<M> | Promise<Output<M>>
 }
 
-/** A mind that is being worked on: nothing else may write to the store meanwhile. */
-export type MindWork = {
+/** A mind that is being asked; others may write to the store meanwhile. */
+export type MindReading = {
   readonly mind: Mind
   readonly events: readonly MindEvent[]
   readonly state: MindState
   readonly tools: MindTools
+}
+/** A mind that is being changed: nothing else may write to the store meanwhile. */
+export type MindWork = MindReading & {
   /** The same tools with a work folder of their own. */
   readonly toolsAgain: () => MindTools
   /** Moves a finished file into the store. Returns its SHA-256. */
@@ -47,16 +50,19 @@ export type MindWork = {
 }
 
 export type Progress = (what: string, done: number, total: number) => void
-export type WorkOnMind = <T>(
+export type MindOptions = { readonly signal: AbortSignal; readonly onProgress: Progress }
+export type WithMind<Tools> = <T>(
   mindId: string,
-  options: { readonly signal: AbortSignal; readonly onProgress: Progress },
-  work: (work: MindWork) => Promise<T>,
+  options: MindOptions,
+  work: (tools: Tools) => Promise<T>,
 ) => Promise<T>
 
 export type Minds = {
   readonly methods: MindMethods
-  /** Throws `not_found`, `mismatch` if the base model is another, `conflict` if something else is being worked on. */
-  readonly workOn: WorkOnMind
+  /** Throws `not_found`, `mismatch` if the base model is another. */
+  readonly askOf: WithMind<MindReading>
+  /** Throws likewise, and `conflict` if something else is being worked on. */
+  readonly workOn: WithMind<MindWork>
 }
 
 export function createMinds({ runs, tools, codeVersion }: MindsOptions): Minds {
@@ -78,7 +84,10 @@ export function createMinds({ runs, tools, codeVersion }: MindsOptions): Minds {
           const events = store.mindEvents(id)
           const at = version ?? events.length
           if (at > events.length)
-            throw new AppError('invalid_input', `Mind ${id} has had ${events.length} events, so it has no version ${at}.`)
+            throw new AppError(
+              'invalid_input',
+              `Mind ${id} has had ${events.length} events, so it has no version ${at}.`,
+            )
           const { edits, merge, nextEdit } = foldMind(events.slice(0, at))
           const fork = { ...mind, id: randomUUID().slice(0, 8), name, codeVersion }
           store.createMind(fork, {
@@ -98,26 +107,52 @@ export function createMinds({ runs, tools, codeVersion }: MindsOptions): Minds {
         )
       },
     },
-    workOn: async (mindId, { signal, onProgress }, work) =>
-      await runs.borrowStore(`mind ${mindId}`, async (store, folder) => {
-        const mind = store.mind(mindId)
-        const events = store.mindEvents(mindId)
-        const state = foldMind(events)
-        const modelPath = await findModel(mind, tools)
-        const grader = await createGrader(mind.config.recipe, { ...tools, compute })
-        const makeTools = (): MindTools =>
-          createMindTools({
-            ...{ mind, modelPath, compute, grader, signal, onProgress },
-            blobPath: (sha256) => store.blobPath(sha256),
-            workFolder: newFolder(folder),
-          })
+    askOf: async (mindId, options, work) => {
+      const { store, ...found } = runs.read((store) => ({ store, ...read(store, mindId) }))
+      const folder = mkdtempSync(join(tmpdir(), 'selkie-mind-'))
+      try {
+        const makeTools = await toolMaker(found.mind, store, folder, options)
+        return await work({ ...found, tools: makeTools() })
+      } finally {
+        rmSync(folder, { recursive: true, force: true })
+      }
+    },
+    workOn: async (mindId, options, work) => {
+      runs.read((store) => store.mind(mindId)) // throws `not_found`, before a store is made
+      return await runs.borrowStore(`mind ${mindId}`, async (store, folder) => {
+        const found = read(store, mindId)
+        const makeTools = await toolMaker(found.mind, store, folder, options)
         return await work({
-          ...{ mind, events, state, tools: makeTools(), toolsAgain: makeTools },
+          ...{ ...found, tools: makeTools(), toolsAgain: makeTools },
           adopt: (path) => store.adoptBlob(path),
-          append: (event) => appendTo(store, mindId, state.version, event),
+          append: (event) => appendTo(store, mindId, found.state.version, event),
         })
-      }),
+      })
+    },
   }
+
+  /** Each call makes tools with a work folder of their own. */
+  async function toolMaker(
+    mind: Mind,
+    store: Store,
+    folder: string,
+    { signal, onProgress }: MindOptions,
+  ): Promise<() => MindTools> {
+    const modelPath = await findModel(mind, tools)
+    const grader = await createGrader(mind.config.recipe, { ...tools, compute })
+    return () =>
+      createMindTools({
+        ...{ mind, modelPath, compute, grader, signal, onProgress },
+        blobPath: (sha256) => store.blobPath(sha256),
+        workFolder: newFolder(folder),
+      })
+  }
+}
+
+function read(store: Store, mindId: string): Pick<MindReading, 'mind' | 'events' | 'state'> {
+  const mind = store.mind(mindId)
+  const events = store.mindEvents(mindId)
+  return { mind, events, state: foldMind(events) }
 }
 
 function appendTo(store: Store, mindId: string, after: number, event: MindEventBody): MindEvent {

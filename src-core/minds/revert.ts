@@ -36,13 +36,13 @@ export async function revertEdit(
   const merge = await mergeAgain(tools, rest, adopt)
   const after = servingOf({ ...rest, merge }, strategy)
   const afterRevert = await measure(tools, after, passages)
-  const recorded = events.flatMap(measurementsOf).filter((one) => isSameStack(one, afterRevert))
-  const compared =
-    recorded.length > 0 && recorded.some((one) => commonAnswers(one, afterRevert).length > 0)
+  const recorded = pairsWith(events.flatMap(measurementsOf), afterRevert)
+  const isRecorded = recorded.length === afterRevert.passages.flatMap(({ answers }) => answers).length
+  const pairs =
+    isRecorded && recorded.length > 0
       ? recorded
-      : [await measure(again(), after, passages)]
-  const differences = compared
-    .flatMap((one) => commonAnswers(one, afterRevert))
+      : [...recorded, ...pairsWith([await measure(again(), after, passages)], afterRevert)]
+  const differences = pairs
     .filter(([was, is]) => !isSameAnswer(was, is))
     .map(([was, is]) => ({ questionId: is.questionId, was: was.text, is: is.text }))
   const certificate: RevertCertificate = {
@@ -53,7 +53,7 @@ export async function revertEdit(
     beforeLearning: removed.edit.before,
     withEdit,
     afterRevert,
-    proof: differences.length > 0 ? 'differs' : compared === recorded ? 'recorded' : 'rebuilt',
+    proof: differences.length > 0 ? 'differs' : pairs === recorded ? 'recorded' : 'rebuilt',
     differences,
     lostAgain: changedTo(withEdit, afterRevert, 'correct', 'incorrect'),
     regained: changedTo(withEdit, afterRevert, 'incorrect', 'correct'),
@@ -93,8 +93,27 @@ export function measurementsOf(event: MindEventBody): readonly Measurement[] {
   }
 }
 
-const isSameStack = (one: Measurement, other: Measurement): boolean =>
-  stackKey(one.stack) === stackKey(other.stack) && one.mergeSha256 === other.mergeSha256
+/** What an answer follows from: the question, and what was on for it. */
+function keysOf({ stack, mergeSha256, passages }: Measurement): [key: string, answer: ProbeAnswer][] {
+  return passages.flatMap(({ editId, answers }) =>
+    answers.map((answer): [string, ProbeAnswer] => {
+      const on = stack.filter((part) => answer.active.includes(part.editId))
+      return [[editId, answer.questionId, mergeSha256, stackKey(on)].join(' '), answer]
+    }),
+  )
+}
+
+/** Each answer that was given before from the very same weights, with the one of now; none where there was none. */
+function pairsWith(
+  before: readonly Measurement[],
+  now: Measurement,
+): readonly (readonly [was: ProbeAnswer, is: ProbeAnswer])[] {
+  const known = new Map(before.flatMap(keysOf))
+  return keysOf(now).flatMap(([key, is]) => {
+    const was = known.get(key)
+    return was ? [[was, is] as const] : []
+  })
+}
 
 /** Answers to the same questions of the same passages. */
 function commonAnswers(one: Measurement, other: Measurement): [ProbeAnswer, ProbeAnswer][] {

@@ -3,6 +3,7 @@
  * like it at all.
  */
 import type { ComputePort } from '../../src-shared/compute-protocol.ts'
+import { questionPrompt, type TitledPassage } from '../../src-shared/self-edit-prompts.ts'
 
 export type RouteTexts = { readonly editId: string; readonly texts: readonly string[] }
 
@@ -12,8 +13,26 @@ export type RoutedBy = {
   readonly modelPath: string // of the base model, so that what was learned does not change the way
 }
 
-/** Less alike than this, no edit is on. Cosine of centred embeddings; docs/log.md says how it was chosen. */
-const leastSimilarity = 0.3
+/**
+ * Less alike than this (cosine), no edit is on. Chosen for selkie-nano (docs/log.md): with another model nearly everything
+ * may be more alike, and the nearest edit is always on.
+ */
+const leastSimilarity = 0.84
+
+const mostSentences = 32
+
+/**
+ * What a question about a passage is compared with: the passage's sentences, each put as a question is. A passage as it
+ * stands is less like a question about it than like other passages.
+ */
+export function routeOf(editId: string, { title, passage }: TitledPassage): RouteTexts {
+  const sentences = passage
+    .trim()
+    .split(/(?<=[.!?])\s+/)
+    .slice(0, mostSentences)
+  const first = title === '' ? [] : [`What is ${title}?`]
+  return { editId, texts: [...first, ...sentences].map((text) => questionPrompt(title, text)) }
+}
 
 /** For each question the edit to put on, or null. Throws what the generator throws. */
 export async function routeQuestions(

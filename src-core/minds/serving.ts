@@ -2,7 +2,7 @@
 import { activeParts } from '../../src-shared/minds/fold.ts'
 import type { Merge, StackedEdit, StackPart } from '../../src-shared/minds/mind.ts'
 import type { Strategy } from '../../src-shared/minds/strategies.ts'
-import type { RouteTexts } from './routing.ts'
+import { routeOf } from './routing.ts'
 import type { EditTask } from './answers.ts'
 import type { Serving } from './tools.ts'
 
@@ -20,11 +20,6 @@ export const servingWith = (serving: Serving, part: StackPart, task: EditTask['t
   ...serving,
   parts: [...serving.parts, part],
   routes: serving.routes && [...serving.routes, routeOf(part.editId, task)],
-})
-
-const routeOf = (editId: string, { title, passage }: EditTask['task']): RouteTexts => ({
-  editId,
-  texts: [`${title}\n${passage.trim()}`],
 })
 
 export const passagesOf = (edits: readonly StackedEdit[]): readonly EditTask[] =>

@@ -13,7 +13,7 @@ import { weightsFor } from './answers.ts'
 /** Of each earlier edit, so many of its texts are trained again. */
 const rehearsedTexts = 4
 /** Answers of the base model that a new edit is trained with. */
-const anchors = 24
+const anchors = 8
 /** Of the penalty on shared directions, as O-LoRA's λ₁. */
 const orthogonalWeight = 0.5
 
@@ -31,7 +31,11 @@ export async function writeDrafts(
   const { selfEdit } = mind.config.recipe
   const writer =
     strategy.writer === 'mind'
-      ? await weightsFor(tools, serving, serving.parts.map(({ editId }) => editId))
+      ? await weightsFor(
+          tools,
+          serving,
+          serving.parts.map(({ editId }) => editId),
+        )
       : { modelPath, adapters: [] }
   const requests = Array.from({ length: count }, (_, sample) => ({
     task,

@@ -246,13 +246,14 @@ export class Runs {
   #requireIdle(): void {
     if (this.#borrowed) {
       const { what } = this.#borrowed
-      throw new AppError('conflict', `Selkie is working on ${what}. Wait for it, or cancel it first.`, { what })
+      throw new AppError('conflict', `Selkie is working on ${what}. Wait for it, or cancel it first.`, {
+        what,
+      })
     }
     if (!this.#working) return
     const { runId } = this.#working
     throw new AppError('conflict', `Run ${runId} is being worked on. Pause or cancel it first.`, { runId })
   }
-
 
   /** For writing, rid of what a killed process left. Throws as openStore: `conflict` if another process has it. */
   #openStore(options?: OpenOptions): Store {

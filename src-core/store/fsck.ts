@@ -245,7 +245,10 @@ function checkMind(database: Connection, mind: MindRecordRow, findings: Findings
   }
   const head = mindHead(database, mind.id)
   if (head.sequence !== last.sequence || head.hash !== last.hash) {
-    findings.error(where, `Its history ends with event ${last.sequence} instead of ${head.sequence}, or its end was changed.`)
+    findings.error(
+      where,
+      `Its history ends with event ${last.sequence} instead of ${head.sequence}, or its end was changed.`,
+    )
   }
 }
 

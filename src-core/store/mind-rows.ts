@@ -1,5 +1,5 @@
 /** The rows of minds and of their histories, each event chained to the one before by its hash. */
-import { canonicalJson, type Json } from '../../src-shared/canonical-json.ts'
+import { canonicalJson } from '../../src-shared/canonical-json.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import type {
   Merge,
@@ -27,8 +27,10 @@ export type MindHead = { readonly sequence: number; readonly hash: string }
 const columns = `id, name, model_sha256 as modelSha256, model_path as modelPath, config, seed,
   code_version as codeVersion, genesis_hash as genesisHash, created_at_ms as createdAtMs`
 
-export const mindChecksum = ({ checksum: _, ...row }: Omit<MindRecordRow, 'checksum'> & { checksum?: string }) =>
-  checksum(row)
+export const mindChecksum = ({
+  checksum: _,
+  ...row
+}: Omit<MindRecordRow, 'checksum'> & { checksum?: string }) => checksum(row)
 
 export const mindGenesis = ({
   config,
@@ -39,7 +41,7 @@ export const mindGenesis = ({
 /** Throws as withStoreErrors: `conflict` if the id is taken, `invalid_input` for an unknown model. */
 export function insertMind(database: Connection, input: MindInput, nowMs: number): void {
   const { id, name, modelSha256, modelPath, seed, codeVersion } = input
-  const config = canonicalJson(input.config as unknown as Json, 'config') // sound: plain data, checked by canonicalJson
+  const config = canonicalJson(input.config, 'config')
   const genesisHash = mindGenesis({ config, seed, modelSha256 })
   const row = { id, name, modelSha256, modelPath, config, seed, codeVersion, genesisHash, createdAtMs: nowMs }
   database
@@ -85,7 +87,7 @@ export function appendMindEvent(
     throw new AppError('conflict', message, { mindId })
   }
   const sequence = after + 1
-  const row = { type, data: canonicalJson(data as unknown as Json, 'the event'), at_ms: atMs } // sound: plain data
+  const row = { type, data: canonicalJson(data, 'the event'), at_ms: atMs }
   const hash = link(head.hash, 'mind_events', sequence, row)
   database
     .prepare('insert into mind_events values (@mindId, @sequence, @hash, @type, @data, @at_ms)')
@@ -134,10 +136,11 @@ export const chainedMindEvents = (
 
 /** The files that an event speaks of, and their sizes in bytes. */
 export function filesOfMindEvent(event: MindEventBody): ReadonlyMap<string, number> {
-  const merge = (merged: Merge | null): [string, number][] => (merged ? [[merged.sha256, merged.sizeBytes]] : [])
+  const merge = (merged: Merge | null): [string, number][] =>
+    merged ? [[merged.sha256, merged.sizeBytes]] : []
   switch (event.type) {
     case 'learned':
-      return new Map([[event.edit.adapterSha256, event.edit.sizeBytes]])
+      return new Map([[event.edit.adapterSha256, event.edit.sizeBytes], ...merge(event.merge)])
     case 'forked':
       return new Map([
         ...event.state.edits.map(({ edit }) => [edit.adapterSha256, edit.sizeBytes] as const),

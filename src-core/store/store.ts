@@ -74,7 +74,7 @@ export function openForReading(folder: string): Connection {
     const version = withStoreErrors(path, () => schemaVersion(database, migrations.length))
     if (version === migrations.length) return database
     const message = `${path} was written by an older Selkie (schema ${version}). Open it once for writing to upgrade it.`
-    throw new AppError('unsupported', message, { path, version })
+    throw new AppError('unsupported', message, { path, version, isOlder: true })
   } catch (error) {
     database.close()
     throw error

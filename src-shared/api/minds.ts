@@ -89,7 +89,9 @@ export const mindJobs = {
     title: z.string(),
     question: text,
     /** Answers of the mind as it was after so many events; 'all': at every point where they can differ; default: now. */
-    versions: z.exactOptional(z.union([z.literal('all'), z.array(z.int().min(0)).min(1).max(200).readonly()])),
+    versions: z.exactOptional(
+      z.union([z.literal('all'), z.array(z.int().min(0)).min(1).max(200).readonly()]),
+    ),
   }),
   blame: z.strictObject({
     type: z.literal('mind-blame'),
@@ -119,6 +121,7 @@ export const benchForgetting = z.strictObject({
   sequences: count,
   edits: count, // of a sequence
   samples: count, // self-edits of which the best is learned
+  split: z.enum(['train', 'validation', 'test']), // choose on validation, report on test
   seed,
 })
 

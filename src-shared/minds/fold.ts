@@ -31,7 +31,7 @@ export function applyEvent(before: MindState, event: MindEventBody): MindState {
       const { edit } = event
       const { status, scale } = edit.gate
       return {
-        ...state,
+        ...withMerge(state, event.merge),
         nextEdit: before.nextEdit + 1,
         edits: [...replaced(before, edit), { edit, isEnabled: status !== 'held', scale }],
       }
@@ -43,7 +43,10 @@ export function applyEvent(before: MindState, event: MindEventBody): MindState {
         edits: changed(before, event.editId, { isEnabled: event.type === 'enabled' }),
       }
     case 'scaled':
-      return { ...withMerge(state, event.merge), edits: changed(before, event.editId, { scale: event.scale }) }
+      return {
+        ...withMerge(state, event.merge),
+        edits: changed(before, event.editId, { scale: event.scale }),
+      }
     case 'moved':
       return { ...withMerge(state, event.merge), edits: moved(before, event.editId, event.position) }
     case 'reverted': {
@@ -82,7 +85,9 @@ const withMerge = (state: MindState, merge: Merge | null): MindState => ({ ...st
 function stackedEdit({ edits }: MindState, id: string): StackedEdit {
   const stacked = edits.find(({ edit }) => edit.id === id)
   if (stacked) return stacked
-  throw new AppError('corrupt_file', `The mind's history speaks of edit ${id}, which is not in its stack.`, { id })
+  throw new AppError('corrupt_file', `The mind's history speaks of edit ${id}, which is not in its stack.`, {
+    id,
+  })
 }
 
 function changed(

@@ -34,7 +34,9 @@ export function forgettingMetrics({ rows }: Pick<ForgettingMatrix, 'rows'>): For
   return {
     final: meanOfKnown(last),
     diagonal: meanOfKnown(shares.map((row, edit) => row[edit] ?? null)),
-    backwardTransfer: meanOfKnown(earlier.map((_, passage) => minus(now(passage), shares[passage]?.[passage]))),
+    backwardTransfer: meanOfKnown(
+      earlier.map((_, passage) => minus(now(passage), shares[passage]?.[passage])),
+    ),
     forgetting: meanOfKnown(
       earlier.map((_, passage) => {
         const before = shares.slice(passage, -1).flatMap((row) => row[passage] ?? [])

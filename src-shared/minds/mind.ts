@@ -119,8 +119,8 @@ export type RevertCertificate = {
   readonly withEdit: Measurement
   readonly afterRevert: Measurement
   /**
-   * `recorded`: the same stack answered before, and every answer and log-probability is equal to the last bit.
-   * `rebuilt`: nothing was recorded with this stack; it was put together twice from the remaining edits, and the two
+   * `recorded`: every question was answered before with the same edits on, and is answered alike to the last bit, log-probability included.
+   * `rebuilt`: not all were; the stack was put together twice from the remaining edits, and the two
    * answered alike to the last bit. `differs`: they did not, and `differences` says where.
    */
   readonly proof: 'recorded' | 'rebuilt' | 'differs'
@@ -133,10 +133,16 @@ export type RevertCertificate = {
 export type MindEventBody =
   | { readonly type: 'created' }
   | { readonly type: 'forked'; readonly from: ForkPoint; readonly state: ForkedState }
-  | { readonly type: 'learned'; readonly edit: Edit }
+  /** `merge`: what serves the merged edits then, this one among them if the strategy merges. */
+  | { readonly type: 'learned'; readonly edit: Edit; readonly merge: Merge | null }
   | { readonly type: 'enabled' | 'disabled'; readonly editId: string; readonly merge: Merge | null }
   | { readonly type: 'scaled'; readonly editId: string; readonly scale: number; readonly merge: Merge | null }
-  | { readonly type: 'moved'; readonly editId: string; readonly position: number; readonly merge: Merge | null }
+  | {
+      readonly type: 'moved'
+      readonly editId: string
+      readonly position: number
+      readonly merge: Merge | null
+    }
   | {
       readonly type: 'reverted'
       readonly editId: string

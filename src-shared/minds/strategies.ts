@@ -13,7 +13,7 @@ export type Strategy = {
   readonly rehearses: boolean // a sample of earlier edits' sequences is trained, too
   readonly anchors: boolean // texts that the base model writes are trained, too
   readonly orthogonal: boolean // the new A is penalised against the span of the earlier ones
-  readonly limitsNorm: boolean // no edit changes the weights more than the first one did
+  readonly limitsNorm: boolean // no edit changes the weights by more than half of what the first one would
 }
 
 const plain = {
@@ -55,7 +55,8 @@ export const strategies = {
     ...plain,
     ...{ trainsOn: 'mind', rehearses: true },
     title: 'Rehearsal',
-    description: 'Each edit is trained on top of the others, together with a sample of what they were trained on.',
+    description:
+      'Each edit is trained on top of the others, together with a sample of what they were trained on.',
   },
   anchor: {
     ...plain,
@@ -75,7 +76,8 @@ export const strategies = {
     ...plain,
     ...{ trainsOn: 'mind', merges: true, limitsNorm: true },
     title: 'Merge with a limit',
-    description: 'Merged each time, but no edit changes the weights by more than the first one did.',
+    description:
+      'Merged each time, each edit weakened so that it changes the weights by at most half of what the first one would.',
   },
 } as const satisfies Readonly<Record<string, Strategy>>
 
