@@ -4,9 +4,17 @@ import { basename, extname, resolve } from 'node:path'
 import type { JobSpecOf } from '../src-shared/api/job-spec.ts'
 import type { Blame, MindAnswer, MindJobResults, MindRow, MindView } from '../src-shared/api/minds.ts'
 import { AppError } from '../src-shared/errors.ts'
-import { defaultBudget, type Budget, type Cost, type Edit, type MindEvent } from '../src-shared/minds/mind.ts'
+import {
+  defaultBudget,
+  type Budget,
+  type Cost,
+  type Edit,
+  type Measurement,
+  type MergeCost,
+  type MindEvent,
+} from '../src-shared/minds/mind.ts'
 import { shareOf } from '../src-shared/minds/forgetting.ts'
-import type { AskFlags, BlameFlags, ExportFlags, LearnFlags, NewFlags } from './commands/mind.ts'
+import type { AskFlags, BlameFlags, ExportFlags, LearnFlags, NewFlags, PruneFlags } from './commands/mind.ts'
 import type { RunFlags } from './commands/run.ts'
 import { bytes, oneLine, percent, table } from './format.ts'
 import { given } from './options.ts'
@@ -132,6 +140,21 @@ export async function changeMind(
   await runCommand(
     flags,
     ({ run }) => run({ type: 'mind-change', mindId, change }),
+    ({ version, event }) => `Version ${version}: ${describeChange(event)}`,
+  )
+}
+
+export async function pruneMind(mindId: string, flags: PruneFlags): Promise<void> {
+  const { keep, rank } = flags
+  await runCommand(
+    flags,
+    async ({ run }) => {
+      if ((keep === undefined) === (rank === undefined))
+        throw new AppError('invalid_input', 'Say how small: give either --keep or --rank.')
+      const change =
+        keep === undefined ? { type: 'merge' as const, rank: rank! } : { type: 'prune' as const, keep }
+      return await run({ type: 'mind-change', mindId, change })
+    },
     ({ version, event }) => `Version ${version}: ${describeChange(event)}`,
   )
 }
@@ -287,10 +310,10 @@ function describeChange(event: MindEvent): string {
       const { parts, form, rank, sizeBytes, keptShare } = event.merge
       const into = form === 'model' ? 'a model' : `an adapter of rank ${rank}`
       const kept = keptShare === null ? '' : `, ${percent(keptShare)} of the change kept`
-      return `${parts.length} edits merged into ${into} (${bytes(sizeBytes)}${kept})`
+      return `${parts.length} edits merged into ${into} (${bytes(sizeBytes)}${kept}); ${describePrice(event.cost)}`
     }
     case 'pruned':
-      return `switched off: ${event.dropped.join(', ')}`
+      return `switched off: ${event.dropped.join(', ')}; ${describePrice(event.cost)}`
     case 'measured':
       return `${event.measurement.passages.length} passages asked`
     case 'scaled':
@@ -303,6 +326,14 @@ function describeChange(event: MindEvent): string {
     default:
       return event.type
   }
+}
+
+function describePrice({ before, after }: MergeCost): string {
+  const correct = ({ passages }: Measurement): string => {
+    const answers = passages.flatMap(({ answers }) => answers)
+    return `${answers.filter(({ verdict }) => verdict === 'correct').length} of ${answers.length}`
+  }
+  return `${correct(before)} answers were correct before, ${correct(after)} after`
 }
 
 const proofs = {

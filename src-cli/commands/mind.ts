@@ -29,6 +29,7 @@ export type LearnFlags = RunFlags & {
 }
 export type AskFlags = RunFlags & { readonly title: string; readonly versions?: 'all' | readonly number[] }
 export type BlameFlags = RunFlags & { readonly title: string; readonly answer?: string }
+export type PruneFlags = RunFlags & { readonly keep?: number; readonly rank?: number }
 export type ExportFlags = RunFlags & {
   readonly edit?: string
   readonly stack?: true
@@ -158,7 +159,7 @@ const scale = (): Command =>
     )
 
 const move = (): Command =>
-  editId(mindId(new Command('move').description('give an edit another place in the stack')))
+  editId(mindId(new Command('move').alias('reorder').description('give an edit another place in the stack')))
     .requiredOption('--position <n>', 'counted from 0', countOrZero)
     .action(
       async (id: string, edit: string, { position, ...flags }: RunFlags & { readonly position: number }) =>
@@ -183,11 +184,10 @@ const unmerge = (): Command =>
   )
 
 const prune = (): Command =>
-  mindId(new Command('prune').description('switch off all but the most useful edits'))
-    .requiredOption('--keep <n>', 'edits that stay on', count)
-    .action(async (id: string, { keep, ...flags }: RunFlags & { readonly keep: number }) =>
-      (await actions()).changeMind(id, { type: 'prune', keep }, flags),
-    )
+  mindId(new Command('prune').description('make the stack smaller, and say what that costs'))
+    .option('--keep <n>', 'switch off all but the most useful edits', count)
+    .option('--rank <n>', 'serve all that is on as one adapter of this rank, as "merge --rank" does', count)
+    .action(async (id: string, flags: PruneFlags) => (await actions()).pruneMind(id, flags))
 
 const measure = (): Command =>
   mindId(new Command('measure').description('ask all questions again, as the mind is now')).action(
