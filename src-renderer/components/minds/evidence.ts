@@ -1,7 +1,7 @@
 /** What was measured of an edit, counted: its own passage, the earlier ones, general ability. */
 import { shareOf, type Accuracy } from '../../../src-shared/minds/forgetting.ts'
 import type { Edit, Measurement, ProbeAnswer } from '../../../src-shared/minds/mind.ts'
-import type { MindState } from '../../../src-shared/minds/fold.ts'
+import { stackKey, type MindState } from '../../../src-shared/minds/fold.ts'
 import type { Question } from '../../../src-shared/task.ts'
 
 export type Change = { readonly before: Accuracy | null; readonly after: Accuracy | null }
@@ -74,5 +74,20 @@ export function questionsOf(
 }
 
 /** Alike to the last bit: the same text with the same log-probability. */
-export const isSameAnswer = (a: ProbeAnswer | undefined, b: ProbeAnswer | undefined): boolean =>
-  a !== undefined && b !== undefined && a.text === b.text && a.logProb === b.logProb
+export const isSameAnswer = (a: ProbeAnswer, b: ProbeAnswer): boolean =>
+  a.text === b.text && a.logProb === b.logProb
+
+export type Likeness = 'equal' | 'same words' | 'differs' | 'other edits on' | 'not recorded'
+
+/** How an answer of one measurement compares with that of another, if the same weights gave both. */
+export function likeness(
+  [one, a]: readonly [Measurement | null, ProbeAnswer | undefined],
+  [other, b]: readonly [Measurement | null, ProbeAnswer | undefined],
+): Likeness {
+  if (!one || !other || !a || !b) return 'not recorded'
+  const weights = ({ stack, mergeSha256 }: Measurement, { active }: ProbeAnswer): string =>
+    `${mergeSha256} ${stackKey(stack.filter(({ editId }) => active.includes(editId)))}`
+  if (weights(one, a) !== weights(other, b)) return 'other edits on'
+  if (isSameAnswer(a, b)) return 'equal'
+  return a.text === b.text ? 'same words' : 'differs'
+}

@@ -26,6 +26,21 @@ export function resultOf<T extends MindJobType>({ state }: Job, type: T): MindJo
 
 export const isRunning = ({ state }: Job): boolean => state.status === 'running'
 
+/** Whether a job changes its mind; the others only ask it. */
+export function isWork({ spec }: MindJob): boolean {
+  switch (spec.type) {
+    case 'mind-learn':
+    case 'mind-change':
+    case 'mind-revert':
+    case 'mind-measure':
+      return true
+    case 'mind-ask':
+    case 'mind-blame':
+    case 'mind-export':
+      return false
+  }
+}
+
 /** What a job does, to stand before “…”. `nameOf` gives an edit its title. */
 export function doing(spec: MindJobSpec, nameOf: (editId: string) => string): string {
   switch (spec.type) {
