@@ -41,13 +41,13 @@ export function isWork({ spec }: MindJob): boolean {
   }
 }
 
-/** What a job does, to stand before “…”. `nameOf` gives an edit its title. */
-export function doing(spec: MindJobSpec, nameOf: (editId: string) => string): string {
+/** What a job does, to stand before “…”. `nameOf` gives the title of an edit or a task. */
+export function doing(spec: MindJobSpec, nameOf: (id: string) => string): string {
   switch (spec.type) {
     case 'mind-learn':
       switch (spec.lesson.type) {
         case 'task':
-          return `Learning ${spec.lesson.taskId}`
+          return `Learning ${nameOf(spec.lesson.taskId)}`
         case 'passage':
           return `Learning ${spec.lesson.title}`
         case 'again':
