@@ -75,7 +75,9 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     emit: (news) => emit('run', news),
   })
   const adapters = createAdapterViews({ runs, compute, workingFolder: surroundings.workingFolder })
-  const minds = createMinds({ runs, tools: runTools, codeVersion: surroundings.selkieVersion })
+  const hashModel = createModelHasher()
+  const codeVersion = surroundings.selkieVersion
+  const minds = createMinds({ runs, tools: runTools, hashModel, codeVersion })
   const planTools = {
     compute,
     resolveModel: runTools.resolveModel,
@@ -89,7 +91,7 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     modelDownloads,
     readGgufHeader: readGgufFile,
     resolveModel: runTools.resolveModel,
-    hashModel: createModelHasher(),
+    hashModel,
     findAdapter: adapters.findKept,
     runJobs: {
       plan: (recipe, signal) => planRecipe(recipe, planTools, signal),

@@ -81,9 +81,7 @@ export function matrixOf(events: readonly MindEvent[]): MindMatrix {
   const ids = edits.map(({ id }) => id)
   const matrix = {
     baseline: edits.map(({ id, before }) => accuracyIn(before, id)),
-    rows: edits.map(({ before, after, gate }) =>
-      ids.map((id) => accuracyIn(gate.status === 'held' ? before : after, id)),
-    ),
+    rows: edits.map((edit) => ids.map((id) => accuracyIn(leftBehind(edit), id))),
   }
   const share = (answers: readonly ProbeAnswer[] | null): number | null => answers && accuracyOf(answers)
   return {
@@ -91,12 +89,15 @@ export function matrixOf(events: readonly MindEvent[]): MindMatrix {
     titles: edits.map(({ task }) => task.title),
     matrix,
     metrics: forgettingMetrics(matrix),
-    general: edits.map(({ before, after }) => ({
-      before: share(before.general),
-      after: share(after.general),
+    general: edits.map((edit) => ({
+      before: share(edit.before.general),
+      after: share(leftBehind(edit).general),
     })),
   }
 }
+
+/** How the mind answers after the lesson: an edit that is held is off. */
+const leftBehind = ({ before, after, gate }: Edit): Measurement => (gate.status === 'held' ? before : after)
 
 export function accuracyIn({ passages }: Measurement, editId: string): Accuracy | null {
   const answers = passages.find((passage) => passage.editId === editId)?.answers ?? []

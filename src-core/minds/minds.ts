@@ -12,7 +12,6 @@ import { AppError } from '../../src-shared/errors.ts'
 import { foldMind, type MindState } from '../../src-shared/minds/fold.ts'
 import type { Mind, MindEvent, MindEventBody } from '../../src-shared/minds/mind.ts'
 import { splits } from '../../src-shared/task.ts'
-import { hashFile } from '../models/inspect.ts'
 import { modelRecord } from '../runs/model-record.ts'
 import { createGrader, readRecipeTaskset, type RunTools } from '../runs/prepare-run.ts'
 import { retryCrashes } from '../runs/retry-crashes.ts'
@@ -25,6 +24,8 @@ import { createMindTools, type MindTools } from './tools.ts'
 export type MindsOptions = {
   readonly runs: Runs // knows the store, and who may write to it
   readonly tools: RunTools
+  /** SHA-256 of a model's file; asked again and again, so it should remember. */
+  readonly hashModel: (path: string, signal: AbortSignal) => Promise<string>
   readonly codeVersion: string
 }
 type Method = 'minds.list' | 'minds.create' | 'minds.fork' | 'minds.view' | 'minds.event' | 'minds.lessons'
@@ -65,7 +66,7 @@ export type Minds = {
   readonly workOn: WithMind<MindWork>
 }
 
-export function createMinds({ runs, tools, codeVersion }: MindsOptions): Minds {
+export function createMinds({ runs, tools, hashModel, codeVersion }: MindsOptions): Minds {
   const compute = retryCrashes(tools.compute)
   return {
     methods: {
@@ -138,7 +139,8 @@ export function createMinds({ runs, tools, codeVersion }: MindsOptions): Minds {
     folder: string,
     { signal, onProgress }: MindOptions,
   ): Promise<() => MindTools> {
-    const modelPath = await findModel(mind, tools)
+    const modelPath = await tools.resolveModel(mind.modelPath)
+    requireSameModel(mind, modelPath, await hashModel(modelPath, signal))
     const grader = await createGrader(mind.config.recipe, { ...tools, compute })
     return () =>
       createMindTools({
@@ -165,11 +167,9 @@ function newFolder(parent: string): string {
   return mkdtempSync(join(parent, 'mind-'))
 }
 
-/** Where it was, or by its name. Throws `not_found`, `mismatch` for another file. */
-async function findModel({ modelPath, modelSha256 }: Mind, { resolveModel }: RunTools): Promise<string> {
-  const path = await resolveModel(modelPath)
-  const found = await hashFile(path)
-  if (found === modelSha256) return path
+/** Throws `mismatch`. */
+function requireSameModel({ modelSha256 }: Mind, path: string, found: string): void {
+  if (found === modelSha256) return
   const message = `The base model ${path} has changed since the mind was made (sha256 ${found.slice(0, 12)} instead of ${modelSha256.slice(0, 12)}). Put the old file back.`
   throw new AppError('mismatch', message, { found, expected: modelSha256 })
 }
