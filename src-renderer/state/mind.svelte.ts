@@ -11,6 +11,7 @@ export type MindScreenState = {
   readonly loadError: unknown
   readonly startError: unknown // why the latest job could not be started
   readonly isStarting: boolean
+  readonly started: string | undefined // the latest job that this page has started
   refresh(): void
   /** Starts a job. Its id, or undefined if it could not be started: see `startError`. */
   start(spec: MindJobSpec): Promise<string | undefined>
@@ -26,6 +27,7 @@ export function createMindState(api: ApiClient, id: string): MindScreenState {
   let loadError = $state.raw<unknown>()
   let startError = $state.raw<unknown>()
   let isStarting = $state(false)
+  let started = $state<string>()
   const load = async (): Promise<void> => {
     try {
       view = await api.call('minds.view', { id })
@@ -48,13 +50,17 @@ export function createMindState(api: ApiClient, id: string): MindScreenState {
     get isStarting() {
       return isStarting
     },
+    get started() {
+      return started
+    },
     refresh: refresher.request,
     async start(spec) {
       if (isStarting) return undefined
       isStarting = true
       startError = undefined
       try {
-        return (await api.call('jobs.start', spec)).id
+        started = (await api.call('jobs.start', spec)).id
+        return started
       } catch (reason) {
         startError = reason
         return undefined
