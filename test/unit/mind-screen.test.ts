@@ -105,7 +105,8 @@ test('a line of the history says once what was learned', () => {
     ...given,
   })
   const titles = new Map([['e1', 'Peru']])
-  expect([lineText(line({}), titles), noteText(line({}), titles)]).toEqual(['Learned Peru', 'held'])
+  expect([lineText(line({}), titles), noteText(line({}))]).toEqual(['Learned Peru', 'held'])
+  expect(noteText(line({ note: 'Peru: a history: rescaled at 0.50' }))).toBe('rescaled at 0.50')
   expect(lineText(line({ type: 'merged', editId: null }), titles)).toBe('Merged')
   expect([versionText(2, [line({})], titles), versionText(9, [], titles)]).toEqual([
     'Learned Peru',

@@ -47,6 +47,14 @@ export const allEdits = ({ edits, reverted }: MindState): readonly Edit[] =>
 
 const numberOf = ({ id }: Edit): number => Number(id.slice(1)) // 'e12'
 
+/** By id; titles that several edits have are told apart. */
+export function titlesOf(edits: readonly Edit[]): ReadonlyMap<string, string> {
+  const isShared = (title: string): boolean => edits.filter(({ task }) => task.title === title).length > 1
+  return new Map(
+    edits.map(({ id, task: { title } }) => [id, isShared(title) ? `${title} (${id})` : title] as const),
+  )
+}
+
 /** Later edits that were trained while this one was on. */
 export const learnedOnTopOf = ({ edits }: Pick<MindState, 'edits'>, editId: string): readonly Edit[] =>
   edits.flatMap(({ edit }) => (edit.learnedOn.some((part) => part.editId === editId) ? [edit] : []))

@@ -21,11 +21,9 @@ export function lineText({ type, editId }: MindEventLine, titles: ReadonlyMap<st
   return editId === null ? words[type] : `${words[type]} ${titles.get(editId) ?? editId}`
 }
 
-/** What else there is to say of a line, without the title that it has already. */
-export function noteText({ editId, note }: MindEventLine, titles: ReadonlyMap<string, string>): string {
-  const title = editId === null ? undefined : titles.get(editId)
-  return title !== undefined && note.startsWith(`${title}: `) ? note.slice(title.length + 2) : note
-}
+/** What else there is to say of a line. What was learned has its title already, which the note repeats. */
+export const noteText = ({ type, note }: MindEventLine): string =>
+  type === 'learned' ? note.slice(note.lastIndexOf(': ') + 1).trim() : note
 
 /** What the mind was after so many events. */
 export function versionText(
