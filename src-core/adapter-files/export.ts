@@ -155,7 +155,8 @@ export async function exportMerged(
   target: string,
   { weightType, ...options }: ExportOptions & { readonly weightType?: QuantizedType },
 ): Promise<Exported> {
-  const { compute, signal, threads, onProgress } = options
+  const { compute, signal, threads, onProgress, probe = probeTexts } = options
+  const reference: Served = { modelPath, adapters }
   const place = threads === undefined ? {} : { threads }
   const mergeTo = async (outputPath: string, type: 'F32' | 'F16' | undefined): Promise<WrittenFile> =>
     await compute.request(
@@ -164,12 +165,14 @@ export async function exportMerged(
       { signal, onProgress: ({ done, total }) => onProgress?.(done, total) },
     )
   const making: Making = {
-    ...{ target, kind: 'file', measure: 'weights', reference: { modelPath, adapters } },
+    ...{ target, kind: 'file', measure: 'weights', reference },
     make: async (path, scratch) => {
       if (weightType === undefined || weightType === 'F32' || weightType === 'F16')
         return await mergeTo(path, weightType)
       const between = join(scratch, 'merged-f16.gguf')
       await mergeTo(between, 'F16')
+      // Quantising costs so much that a mistake in the merge could hide behind it: that is looked for before.
+      await checkParity({ modelPath: between, adapters: [] }, reference, 'weights', probe, options)
       return await compute.request(
         'generator.quantize',
         { modelPath: between, outputPath: path, weightType, ...place },

@@ -38,17 +38,19 @@ export const probeTexts: readonly string[] = [
 const exact: Limit = { worst: 1e-3, mean: 1e-3 }
 
 /**
- * What rewriting weights in a type may cost, about four times what was measured (docs/log.md). A model is as fine as
- * its coarsest matrix; types that are not listed were not measured, and get the widest.
+ * What rewriting weights in a type may cost: about four times what was measured (docs/log.md). A model is as fine as
+ * its coarsest matrix; types that are not listed get the widest.
  */
 const limits: Partial<Record<TensorType, Limit>> = {
   F32: exact,
-  F16: { worst: 4e-2, mean: 4e-3 },
-  BF16: { worst: 0.15, mean: 3e-2 },
-  Q8_0: { worst: 0.5, mean: 0.1 },
-  Q6_K: { worst: 1, mean: 0.3 },
+  F16: { worst: 0.1, mean: 0.01 },
+  BF16: { worst: 0.15, mean: 0.03 },
+  Q8_0: { worst: 2.5, mean: 0.25 },
+  Q6_K: { worst: 2.5, mean: 0.3 },
+  Q5_K: { worst: 3, mean: 0.5 },
+  Q4_K: { worst: 6, mean: 1 },
 }
-const widest: Limit = { worst: 4, mean: 1 }
+const widest: Limit = { worst: 12, mean: 3 }
 
 /** For a model whose weights were written anew, compared with what it was made of; never below `noise`. */
 export function mergedLimit(modelPaths: readonly string[], noise: Limit): Limit {
