@@ -2,6 +2,7 @@
  * One life of a mind, in a real browser with the bundled model and nothing replaced: from nothing over two lessons to a
  * certificate. Each test goes on where the one before has stopped.
  */
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Locator, Page } from 'playwright-core'
 import { beforeAll, expect, test } from 'vitest'
@@ -201,6 +202,18 @@ describeInBrowser('a mind', { timeout: 180_000 }, () => {
     await button('Undo the merge').click()
     await page.getByText('Nothing is merged').waitFor()
     await rest()
+  })
+
+  test('an export is checked before it gets its name', async () => {
+    const path = join(folder, 'stack.gguf')
+    await page.getByLabel('Path').fill(join(folder, 'nowhere', 'stack.gguf'))
+    await button('Export it').click()
+    await page.getByRole('alert').getByText('does not exist').waitFor({ timeout: workMs })
+    await page.getByLabel('Path').fill(path)
+    await button('Export it').click()
+    await page.getByRole('list', { name: 'Exported' }).getByText(path).waitFor({ timeout: workMs })
+    expect(existsSync(path)).toBe(true)
+    await look('exported')
   })
 
   test('what is taken out leaves a certificate with its proof', async () => {
