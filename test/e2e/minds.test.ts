@@ -127,6 +127,7 @@ describeInBrowser('a mind', { timeout: 180_000 }, () => {
     await first.and(card('e1')).waitFor()
     await rest()
     const history = page.getByRole('list', { name: 'History' }).getByRole('listitem')
+    await history.nth(10).waitFor()
     expect(await history.count()).toBe(11)
     await history.filter({ hasText: 'Learned Romania' }).getByRole('link').click()
     await page.getByRole('heading', { name: 'Self-edits it chose among' }).waitFor()
