@@ -21,9 +21,10 @@ const importTable = {
   'src-core/app.ts': {
     may: [
       'src-shared',
-      ...['api', 'compute', 'jobs', 'models', 'recipes', 'runs', 'store', 'system', 'views'].map(
+      ...['api', 'compute', 'evidence', 'imports', 'jobs', 'models', 'recipes', 'runs', 'store'].map(
         (folder) => `src-core/${folder}`,
       ),
+      ...['system', 'views'].map((folder) => `src-core/${folder}`),
     ],
     outside: [node],
   },
@@ -39,6 +40,14 @@ const importTable = {
   },
   'src-core/views': {
     may: ['src-shared', ...['loop', 'models', 'runs', 'store'].map((folder) => `src-core/${folder}`)],
+    outside: [node],
+  },
+  'src-core/imports': {
+    may: ['src-shared', ...['loop', 'store', 'tasksets'].map((folder) => `src-core/${folder}`)],
+    outside: [node, ...only('zod')],
+  },
+  'src-core/evidence': {
+    may: ['src-shared', ...['imports', 'loop', 'store', 'views'].map((folder) => `src-core/${folder}`)],
     outside: [node],
   },
   'src-core/loop': { may: ['src-shared'], outside: [node] },

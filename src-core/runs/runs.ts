@@ -139,7 +139,7 @@ export class Runs {
   }
 
   #cancelIdle(id: string): Run {
-    return this.#write((store) => {
+    return this.write((store) => {
       store.appendEvent(id, 'cancelled', null)
       return store.run(id)
     })
@@ -191,7 +191,7 @@ export class Runs {
   review(id: string, candidateId: string, verdict: ReviewVerdict | null, note: string): Review {
     this.read((store) => requireCandidate(store, id, candidateId))
     const review = { candidateId, verdict, note: note.trim() }
-    const event = this.#write((store) => store.appendEvent(id, reviewEvent, review))
+    const event = this.write((store) => store.appendEvent(id, reviewEvent, review))
     this.#options.emit({ type: 'event', event })
     return { ...review, atMs: event.atMs }
   }
@@ -212,7 +212,7 @@ export class Runs {
   }
 
   /** Gives `work` the store that this host writes to, or opens it for a moment. Throws as openStore. */
-  #write<T>(work: (store: Store) => T): T {
+  write<T>(work: (store: Store) => T): T {
     if (this.#working) return work(this.#working.store)
     const store = this.#openStore({ isChecked: false })
     try {

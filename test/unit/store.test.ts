@@ -179,7 +179,7 @@ test('the head hash depends on what was committed and its order, not on the runâ
   const changed = everyRow.map((row) => (row.table === 'rewards' ? { ...row, definition: 'another' } : row))
   const nextDouble = everyRow.map((row) =>
     row.table === 'candidates'
-      ? { ...row, logProb: row.logProb + Math.abs(row.logProb) * Number.EPSILON }
+      ? { ...row, logProb: row.logProb! * (1 + Number.EPSILON) }
       : row,
   )
   const heads = [whole, head(swapped), head(changed), head(nextDouble), head(everyRow.slice(0, -1))]
@@ -409,9 +409,9 @@ test('an upgrade makes a backup first, and one that fails changes nothing', () =
   expect(migrate(database, steps)).toBe(null)
   database.close()
 
-  expect(backupPath).toBe(join(path, 'selkie.schema-1.backup.db'))
+  expect(backupPath).toBe(join(path, `selkie.schema-${migrations.length}.backup.db`))
   const backup = new Database(backupPath!, { readonly: true })
-  expect(backup.pragma('user_version', { simple: true })).toBe(1)
+  expect(backup.pragma('user_version', { simple: true })).toBe(migrations.length)
   expect(backup.prepare('select count(*) from candidates').pluck().get()).toBe(2)
   expect(backup.prepare("select name from sqlite_schema where name = 'minds'").get()).toBe(undefined)
   backup.close()
