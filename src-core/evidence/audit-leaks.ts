@@ -9,6 +9,7 @@ import { candidateRow, finding } from './finding.ts'
 import { holds, plainOf, wordsOf } from './plain-words.ts'
 
 const fewestWords = 8 // of a question in a row, and most of it: less is met by chance
+const graveShare = 0.02 // of the self-edits; fewer may be met by chance
 const copiedShare = 0.8
 const shortestQuestion = 5 // words
 const shortestAnswer = 4 // characters
@@ -32,7 +33,7 @@ export function auditLeaks({ run, candidates, tasks }: RunEvidence): ReportFindi
   return [
     finding(
       `reward-leak/${run.id}`,
-      'error',
+      leaks.length >= graveShare * candidates.length ? 'error' : 'warning',
       message,
       leaks.map(({ id }) => candidateRow(run.id, id)),
     ),

@@ -29,10 +29,7 @@ export function keepImport(store: Store, read: ImportedRun, codeVersion: string)
 }
 
 /** Null for a run of our own. */
-export function importOf({
-  kind,
-  config,
-}: Run): {
+export function importOf({ kind, config }: Run): {
   readonly form: string
   readonly source: string
   readonly fingerprint: string

@@ -5,15 +5,15 @@ import { normalCdf, normalQuantile } from './normal.ts'
 
 export type Interval = { readonly mean: number; readonly low: number; readonly high: number }
 
-const resamples = 10_000
+const usualResamples = 10_000
 
 /**
  * Mean and 95 % percentile bootstrap interval (Efron and Tibshirani 1993, chapter 13); `values` are one number per
  * passage, which are resampled with replacement. NaN without values.
  */
-export function bootstrapMean(values: readonly number[], seed: number): Interval {
+export function bootstrapMean(values: readonly number[], seed: number, resamples = usualResamples): Interval {
   if (values.length === 0) return { mean: NaN, low: NaN, high: NaN }
-  const means = resampledMeans(values, uniformFloat(seed, 'bootstrap'))
+  const means = resampledMeans(values, uniformFloat(seed, 'bootstrap'), resamples)
   return { mean: meanOf(values), low: quantileOf(means, 0.025), high: quantileOf(means, 0.975) }
 }
 
@@ -22,11 +22,11 @@ export function bootstrapMean(values: readonly number[], seed: number): Interval
  * is right for skewed values, too. Of the same resamples as bootstrapMean. NaN without values; without spread the
  * interval is the mean.
  */
-export function bcaMean(values: readonly number[], seed: number): Interval {
+export function bcaMean(values: readonly number[], seed: number, resamples = usualResamples): Interval {
   const mean = meanOf(values)
   if (values.length < 2 || values.every((value) => value === values[0]))
     return { mean, low: mean, high: mean }
-  const means = resampledMeans(values, uniformFloat(seed, 'bootstrap'))
+  const means = resampledMeans(values, uniformFloat(seed, 'bootstrap'), resamples)
   // Resampled means that equal the mean count half, as they do in a continuous distribution.
   const bias = normalQuantile(means.reduce((sum, each) => sum + placed(each, mean), 0) / means.length)
   const acceleration = accelerationOf(values, mean)
@@ -47,7 +47,7 @@ function accelerationOf(values: readonly number[], mean: number): number {
 }
 
 /** Sorted. */
-function resampledMeans(values: readonly number[], draw: () => number): Float64Array {
+function resampledMeans(values: readonly number[], draw: () => number, resamples: number): Float64Array {
   const means = new Float64Array(resamples)
   for (let index = 0; index < resamples; index++) means[index] = resampledMean(values, draw)
   return means.sort()
@@ -73,8 +73,8 @@ export function pairedDifference(a: readonly number[], b: readonly number[], see
 export function unpairedDifference(a: readonly number[], b: readonly number[], seed: number): Interval {
   if (a.length === 0 || b.length === 0) return { mean: NaN, low: NaN, high: NaN }
   const [drawA, drawB] = [uniformFloat(seed, 'bootstrap', 'a'), uniformFloat(seed, 'bootstrap', 'b')]
-  const differences = new Float64Array(resamples)
-  for (let index = 0; index < resamples; index++)
+  const differences = new Float64Array(usualResamples)
+  for (let index = 0; index < usualResamples; index++)
     differences[index] = resampledMean(a, drawA) - resampledMean(b, drawB)
   differences.sort()
   return {

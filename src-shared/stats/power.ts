@@ -24,5 +24,5 @@ export function visibleDifference(design: {
 
 /** Passages needed to find `difference` with 80 % power, given the spread of a passage's difference. */
 export function passagesNeeded(difference: number, deviation: number): number {
-  return Math.ceil((((zOfLevel + zOfPower) * deviation) / difference) ** 2)
+  return Math.ceil((((zOfLevel + zOfPower) * deviation) / difference) ** 2 - 1e-9)
 }
