@@ -9,6 +9,7 @@ import { fsckCommand } from './commands/fsck.ts'
 import { generateCommand } from './commands/generate.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { learnCommand } from './commands/learn.ts'
+import { mindCommand } from './commands/mind.ts'
 import { modelsCommand } from './commands/models.ts'
 import { nanoCommand } from './commands/nano.ts'
 import { planCommand } from './commands/plan.ts'
@@ -28,6 +29,7 @@ for (const create of [
   demoCommand,
   serveCommand,
   learnCommand,
+  mindCommand,
   runCommand,
   planCommand,
   recipeCommand,

@@ -9,6 +9,9 @@ import { Compute, type ComputeEntries } from './compute/compute.ts'
 import type { Launch } from './compute/launcher.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { createJobRunner } from './jobs/run.ts'
+import { benchForgetting } from './minds/bench-forgetting.ts'
+import { createMindJobs } from './minds/mind-jobs.ts'
+import { createMinds } from './minds/minds.ts'
 import { createModelCatalogue } from './models/catalogue.ts'
 import { readGgufFile } from './models/gguf-file.ts'
 import { inspectGguf } from './models/inspect.ts'
@@ -72,6 +75,9 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     emit: (news) => emit('run', news),
   })
   const adapters = createAdapterViews({ runs, compute, workingFolder: surroundings.workingFolder })
+  const hashModel = createModelHasher()
+  const codeVersion = surroundings.selkieVersion
+  const minds = createMinds({ runs, tools: runTools, hashModel, codeVersion })
   const planTools = {
     compute,
     resolveModel: runTools.resolveModel,
@@ -85,13 +91,17 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     modelDownloads,
     readGgufHeader: readGgufFile,
     resolveModel: runTools.resolveModel,
-    hashModel: createModelHasher(),
+    hashModel,
     findAdapter: adapters.findKept,
     runJobs: {
       plan: (recipe, signal) => planRecipe(recipe, planTools, signal),
       evaluateLearner: (spec, options) => evaluateRecipeLearner(spec, runTools, options),
       benchLoop: (recipe, options) =>
         benchLoop(recipe, runTools, { ...options, codeVersion: surroundings.selkieVersion }),
+    },
+    mindJobs: {
+      ...createMindJobs(minds, runTools),
+      'bench-forgetting': (spec, options) => benchForgetting(spec, runTools, options),
     },
   })
   const jobs = new Jobs(runJob, (event) => emit('job', event))
@@ -117,6 +127,7 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     'runs.rows': ({ id, of, key }) => runs.read((store) => rowsOf(store, id, of, key)),
     'store.check': ({ readData }) => fsck(storeFolder, { readData }),
     ...adapters.methods,
+    ...minds.methods,
     ...createViews({ runs, storeFolder, downloadFolder: models.downloadFolder }),
   })
   return {

@@ -63,6 +63,8 @@ export type GenerateInput = {
   readonly prompts: readonly { readonly text: string; readonly seeds: readonly number[] }[]
   readonly sampling: Sampling
   readonly withPieces?: boolean // default: false
+  /** Evaluates every prompt from its first token, so that a completion has the same bits whatever other prompts there are. Default: false. */
+  readonly wholePrompts?: boolean
   readonly contextSize?: number // token window of one completion; default: what prompt + maxTokens need
   readonly threads?: number
   readonly parallel?: number // sequences decoded together
@@ -136,7 +138,33 @@ export type DecodeSpeedInput = {
 }
 export type DecodeSpeedOutput = { readonly tokens: number; readonly seconds: number }
 
+/** What llama.cpp's quantiser can make; the last of a name says how it mixes types. */
+export const quantizedTypes = [
+  'F32',
+  'F16',
+  'BF16',
+  'Q8_0',
+  'Q6_K',
+  'Q5_K_M',
+  'Q5_K_S',
+  'Q4_K_M',
+  'Q4_K_S',
+  'Q3_K_M',
+  'Q2_K',
+] as const
+export type QuantizedType = (typeof quantizedTypes)[number]
+
+/** A model file in another weight type, by llama.cpp's own quantiser. Once begun it cannot be cancelled. */
+export type QuantizeInput = {
+  readonly modelPath: string
+  readonly outputPath: string // must not exist
+  readonly weightType: QuantizedType
+  readonly threads?: number
+}
+export type QuantizeOutput = { readonly sha256: string; readonly bytes: number }
+
 export type GeneratorMethods = {
+  'generator.quantize': [QuantizeInput, QuantizeOutput, never]
   'generator.tokenize': [TokenizeInput, TokenizeOutput, never]
   'generator.chatPrompts': [ChatPromptsInput, readonly string[], never]
   'generator.tokenTexts': [TokenTextsInput, TokenTextsOutput, never]
@@ -300,7 +328,23 @@ export type BenchOutput = {
   readonly operations: readonly OperationTime[]
 }
 
+/** Folds adapters into a model's weights and writes a new model file. */
+export type MergeInput = {
+  readonly modelPath: string
+  readonly adapters: readonly AdapterUse[]
+  readonly outputPath: string // replaced if it is there
+  readonly weightType?: 'F32' | 'F16' // of all matrices; default: every tensor keeps its type
+  readonly device?: string // default: the CPU, so that the same files give the same bytes everywhere
+  readonly threads?: number
+}
+export type MergeOutput = {
+  readonly sha256: string
+  readonly bytes: number
+  readonly tensorsChanged: number // by the adapters
+}
+
 export type TrainerMethods = {
+  'trainer.merge': [MergeInput, MergeOutput, { readonly done: number; readonly total: number }] // tensors
   'trainer.train': [TrainInput, TrainOutput, TrainProgress]
   'trainer.pretrain': [PretrainInput, TrainOutput, TrainProgress]
   'trainer.score': [TrainerScoreInput, ScoreOutput, { readonly done: number; readonly total: number }]

@@ -185,6 +185,8 @@ export type StoreReport = {
     readonly ledgerRows: number
     readonly events: number
     readonly measurements: number
+    readonly minds: number
+    readonly mindEvents: number
     readonly blobs: number
     readonly blobBytes: number
   }

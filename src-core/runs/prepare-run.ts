@@ -81,7 +81,7 @@ export async function readRecipeTaskset(
   return (await readTaskset({ ...source, ...(splits && { splits }) })).taskset
 }
 
-async function createGrader(
+export async function createGrader(
   { grader, compute: place }: Recipe,
   { compute, resolveModel, env }: RunTools,
 ): Promise<Grader> {

@@ -44,6 +44,7 @@ export class Runs {
   readonly #options: RunsOptions
   readonly #reader: KeptReader
   #working: Working | undefined
+  #borrowed: { readonly store: Store; readonly what: string } | undefined
   #ended: Promise<void> = Promise.resolve()
 
   constructor(options: RunsOptions) {
@@ -139,7 +140,7 @@ export class Runs {
   }
 
   #cancelIdle(id: string): Run {
-    return this.#write((store) => {
+    return this.write((store) => {
       store.appendEvent(id, 'cancelled', null)
       return store.run(id)
     })
@@ -147,7 +148,7 @@ export class Runs {
 
   /** The latest first; empty if there is no store yet. */
   list(): readonly RunReport[] {
-    if (!existsSync(databasePath(this.#options.storeFolder))) return []
+    if (!this.hasStore) return []
     return this.read((store) => store.runs().map((run) => this.report(store, run))).toReversed()
   }
 
@@ -191,9 +192,45 @@ export class Runs {
   review(id: string, candidateId: string, verdict: ReviewVerdict | null, note: string): Review {
     this.read((store) => requireCandidate(store, id, candidateId))
     const review = { candidateId, verdict, note: note.trim() }
-    const event = this.#write((store) => store.appendEvent(id, reviewEvent, review))
+    const event = this.write((store) => store.appendEvent(id, reviewEvent, review))
     this.#options.emit({ type: 'event', event })
     return { ...review, atMs: event.atMs }
+  }
+
+  /** Whether there is a store yet. */
+  get hasStore(): boolean {
+    return existsSync(databasePath(this.#options.storeFolder))
+  }
+
+  /** Gives `work` the store that this host writes to, or opens it for a moment. Throws as openStore. */
+  write<T>(work: (store: Store) => T): T {
+    const held = this.#working ?? this.#borrowed
+    if (held) return work(held.store)
+    const store = this.#openStore({ isChecked: false })
+    try {
+      return work(store)
+    } finally {
+      store.close()
+    }
+  }
+
+  /**
+   * Gives `work` the store to itself until it ends, and a folder that is removed then; `what` says in messages what is
+   * being worked on. Throws `conflict` if a run, or something else, is worked on, and as openStore.
+   */
+  async borrowStore<T>(what: string, work: (store: Store, workFolder: string) => Promise<T>): Promise<T> {
+    this.#requireIdle()
+    const { storeFolder } = this.#options
+    const store = this.#openStore({ isChecked: false })
+    this.#borrowed = { store, what }
+    const workFolder = makeWorkFolder(storeFolder, 'borrowed')
+    try {
+      return await work(store, workFolder)
+    } finally {
+      removeWork(storeFolder)
+      this.#borrowed = undefined
+      store.close()
+    }
   }
 
   /** Pauses what runs, giving up the unit of work at hand, and waits for it. */
@@ -205,21 +242,17 @@ export class Runs {
 
   // ------------------------------------------------------------------------------------------ inside
 
+  /** Throws `conflict`. */
   #requireIdle(): void {
+    if (this.#borrowed) {
+      const { what } = this.#borrowed
+      throw new AppError('conflict', `Selkie is working on ${what}. Wait for it, or cancel it first.`, {
+        what,
+      })
+    }
     if (!this.#working) return
     const { runId } = this.#working
     throw new AppError('conflict', `Run ${runId} is being worked on. Pause or cancel it first.`, { runId })
-  }
-
-  /** Gives `work` the store that this host writes to, or opens it for a moment. Throws as openStore. */
-  #write<T>(work: (store: Store) => T): T {
-    if (this.#working) return work(this.#working.store)
-    const store = this.#openStore({ isChecked: false })
-    try {
-      return work(store)
-    } finally {
-      store.close()
-    }
   }
 
   /** For writing, rid of what a killed process left. Throws as openStore: `conflict` if another process has it. */

@@ -3,10 +3,12 @@
  * out; anything longer than about a second is a job, which returns its id at once and reports by events.
  */
 import type { InspectReport } from '../gguf/inspect-report.ts'
+import type { MindEvent } from '../minds/mind.ts'
 import type { LedgerRow, Run, RunEvent, StoreReport } from '../records.ts'
 import type { DoctorReport } from './doctor.ts'
 import type { Job, JobEvent } from './job.ts'
 import type { JobSpec } from './job-spec.ts'
+import type { LessonChoice, MindRow, MindView, NewMind } from './minds.ts'
 import type { CatalogueModel, DownloadPreview, ModelRequest } from './models.ts'
 import type { AssertNever, NotPlain } from './plain.ts'
 import type { LearnInput, RunNews, RunReport } from './runs.ts'
@@ -83,9 +85,20 @@ export type Methods = {
     AdapterRef & { readonly path: string },
     { readonly path: string; readonly sha256: string },
   ]
+  /** The latest first. What changes a mind, or asks it, is a job: see minds.ts. */
+  'minds.list': [NoInput, readonly MindRow[]]
+  /** Hashes the base model: up to a few seconds. */
+  'minds.create': [NewMind, MindId]
+  /** A mind of its own that begins as the other is, or was. */
+  'minds.fork': [MindId & { readonly name: string; readonly version?: number }, MindId]
+  'minds.view': [MindId, MindView]
+  'minds.event': [MindId & { readonly sequence: number }, MindEvent]
+  /** The tasks of the taskset that the mind's recipe names. */
+  'minds.lessons': [MindId, readonly LessonChoice[]]
 }
 
 export type RunId = { readonly id: string }
+export type MindId = { readonly id: string }
 /** `id` of the run. */
 export type CandidateId = { readonly id: string; readonly candidateId: string }
 export const rowKinds = ['candidate', 'adapter', 'round', 'arm'] as const

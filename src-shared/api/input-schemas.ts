@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { AppError } from '../errors.ts'
 import { rowKinds, type Input, type MethodName } from './contract.ts'
 import { jobSpec, modelRequest } from './job-spec.ts'
+import { forkMind, newMind } from './minds.ts'
 import { adapterSorts, reviewVerdicts } from './workbench.ts'
 
 const noInput = z.strictObject({})
@@ -77,6 +78,12 @@ export const inputSchemas = {
       .readonly(),
   }),
   'adapters.export': z.strictObject({ ...adapterRef, path: z.string().min(1, 'must name a file') }),
+  'minds.list': noInput,
+  'minds.create': newMind,
+  'minds.fork': forkMind,
+  'minds.view': jobId,
+  'minds.event': z.strictObject({ id: z.string().min(1), sequence: z.int().min(1) }),
+  'minds.lessons': jobId,
 } satisfies { readonly [M in MethodName]: z.ZodType<Input<M>> }
 
 /** Checks a method's input. Throws `invalid_input` naming each field that is wrong. */

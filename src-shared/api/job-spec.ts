@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { targetModules } from '../compute-protocol.ts'
 import { splits } from '../task.ts'
+import { benchForgetting, mindJobs } from './minds.ts'
 
 const path = z.string().min(1, 'must name a file')
 const count = z.int().min(1, 'must be at least 1')
@@ -154,6 +155,8 @@ export const jobSpec = z.discriminatedUnion('type', [
   evaluateLearner,
   benchLoop,
   ask,
+  benchForgetting,
+  ...Object.values(mindJobs),
 ])
 
 export type JobSpec = z.infer<typeof jobSpec>

@@ -5,10 +5,11 @@ import type { LearnerReport } from '../learner-report.ts'
 import type { LoopBenchReport } from '../loop-bench-report.ts'
 import type { Plan } from '../plan.ts'
 import type { JobSpec, JobType } from './job-spec.ts'
+import type { ForgettingReport, MindJobResults } from './minds.ts'
 import type { DownloadedModel } from './models.ts'
 import type { AskedColumn } from './workbench.ts'
 
-export type JobResults = {
+export type JobResults = MindJobResults & {
   train: {
     readonly adapter: string
     readonly sha256: string
@@ -47,6 +48,7 @@ export type JobResults = {
   plan: Plan
   'evaluate-learner': LearnerReport
   'bench-loop': LoopBenchReport
+  'bench-forgetting': ForgettingReport
   ask: { readonly columns: readonly AskedColumn[] } // in the order asked for
 }
 

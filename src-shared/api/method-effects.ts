@@ -39,4 +39,10 @@ export const methodEffects: { readonly [M in MethodName]: MethodEffect } = {
   'adapters.page': 'reads',
   'adapters.compare': 'reads',
   'adapters.export': 'changes',
+  'minds.list': 'reads',
+  'minds.create': 'changes',
+  'minds.fork': 'changes',
+  'minds.view': 'reads',
+  'minds.event': 'reads',
+  'minds.lessons': 'reads',
 }
