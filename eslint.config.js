@@ -22,8 +22,8 @@ const importTable = {
     may: [
       'src-shared',
       ...[
-        ...['adapter-files', 'api', 'compute', 'jobs', 'minds', 'models', 'recipes', 'runs', 'store'],
-        ...['system', 'views'],
+        ...['adapter-files', 'api', 'compute', 'evidence', 'imports', 'jobs', 'minds', 'models', 'recipes'],
+        ...['runs', 'store', 'system', 'views'],
       ].map((folder) => `src-core/${folder}`),
     ],
     outside: [node],
@@ -55,6 +55,14 @@ const importTable = {
     outside: [node],
   },
   'src-core/adapter-files': { may: ['src-shared', 'src-core/models'], outside: [node, ...only('zod')] },
+  'src-core/imports': {
+    may: ['src-shared', ...['loop', 'store', 'tasksets'].map((folder) => `src-core/${folder}`)],
+    outside: [node, ...only('zod')],
+  },
+  'src-core/evidence': {
+    may: ['src-shared', ...['imports', 'loop', 'store', 'views'].map((folder) => `src-core/${folder}`)],
+    outside: [node],
+  },
   'src-core/loop': { may: ['src-shared'], outside: [node] },
   'src-core/recipes': { may: ['src-shared', 'src-core/loop'], outside: [node, ...only('smol-toml')] },
   'src-core/tasksets': { may: ['src-shared'], outside: [node, ...only('zod')] },

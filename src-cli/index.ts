@@ -7,6 +7,7 @@ import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { fsckCommand } from './commands/fsck.ts'
 import { generateCommand } from './commands/generate.ts'
+import { importCommand } from './commands/import.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { learnCommand } from './commands/learn.ts'
 import { mindCommand } from './commands/mind.ts'
@@ -14,6 +15,7 @@ import { modelsCommand } from './commands/models.ts'
 import { nanoCommand } from './commands/nano.ts'
 import { planCommand } from './commands/plan.ts'
 import { recipeCommand } from './commands/recipe.ts'
+import { reportCommand } from './commands/report.ts'
 import { reviewCommand } from './commands/review.ts'
 import { runCommand } from './commands/run.ts'
 import { scoreCommand } from './commands/score.ts'
@@ -35,6 +37,8 @@ for (const create of [
   recipeCommand,
   showCommand,
   reviewCommand,
+  importCommand,
+  reportCommand,
   adaptersCommand,
   askCommand,
   fsckCommand,

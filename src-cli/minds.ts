@@ -191,7 +191,7 @@ export async function exportMind(mindId: string, flags: ExportFlags): Promise<vo
       [
         `Written to ${path} (${bytes(sizeBytes)})`,
         ...(sha256 === null ? [] : [`sha256: ${sha256}`]),
-        `Log-probabilities of ${parity.tokens} tokens differ by ${parity.maxDifference.toExponential(1)} at the most (${parity.bound} would be too much).`,
+        `Log-probabilities of ${parity.tokens} tokens differ by ${parity.maxDifference.toExponential(1)} at the most (above ${parity.bound.toExponential(1)} would be refused).`,
       ].join('\n'),
   )
 }

@@ -1,6 +1,6 @@
 /** GGUF files as the compute processes open and write them. */
 import { createHash, randomUUID } from 'node:crypto'
-import fs from 'node:fs'
+import fs, { createReadStream } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { openGguf, type OpenGguf } from '../src-shared/gguf/open-gguf.ts'
 import type { GgufFile } from '../src-shared/gguf/types.ts'
@@ -47,3 +47,11 @@ export const writeGgufFile = (path: string, contents: GgufContents, files: FileW
 /** As `streamGguf`. */
 export const streamGgufFile = async (path: string, contents: StreamedContents): Promise<WrittenFile> =>
   await streamGguf(toolsWith(fs), path, contents)
+
+/** SHA-256 of a file in lower-case hex, read as a stream. */
+export async function hashFile(path: string, signal?: AbortSignal): Promise<string> {
+  const hash = createHash('sha256')
+  const pieces = createReadStream(path, { highWaterMark: 1 << 20, ...(signal && { signal }) })
+  for await (const piece of pieces) hash.update(piece as Uint8Array) // sound: without an encoding it gives bytes
+  return hash.digest('hex')
+}

@@ -7,6 +7,8 @@ import type { Transport } from '../src-shared/api/transport.ts'
 import { createDispatch } from './api/router.ts'
 import { Compute, type ComputeEntries } from './compute/compute.ts'
 import type { Launch } from './compute/launcher.ts'
+import { reportOf } from './evidence/report.ts'
+import { importRecords } from './imports/imports.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { createJobRunner } from './jobs/run.ts'
 import { benchForgetting } from './minds/bench-forgetting.ts'
@@ -126,6 +128,12 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     'runs.events': ({ id, after }) => runs.read((store) => store.eventsAfter(id, after)),
     'runs.rows': ({ id, of, key }) => runs.read((store) => rowsOf(store, id, of, key)),
     'store.check': ({ readData }) => fsck(storeFolder, { readData }),
+    'imports.read': (input) =>
+      importRecords(input, {
+        write: (work) => runs.write(work),
+        codeVersion: surroundings.selkieVersion,
+      }),
+    'evidence.report': ({ runs: names }) => runs.read((store) => reportOf(store, names)),
     ...adapters.methods,
     ...minds.methods,
     ...createViews({ runs, storeFolder, downloadFolder: models.downloadFolder }),

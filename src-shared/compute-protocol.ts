@@ -138,7 +138,33 @@ export type DecodeSpeedInput = {
 }
 export type DecodeSpeedOutput = { readonly tokens: number; readonly seconds: number }
 
+/** What llama.cpp's quantiser can make; the last of a name says how it mixes types. */
+export const quantizedTypes = [
+  'F32',
+  'F16',
+  'BF16',
+  'Q8_0',
+  'Q6_K',
+  'Q5_K_M',
+  'Q5_K_S',
+  'Q4_K_M',
+  'Q4_K_S',
+  'Q3_K_M',
+  'Q2_K',
+] as const
+export type QuantizedType = (typeof quantizedTypes)[number]
+
+/** A model file in another weight type, by llama.cpp's own quantiser. Once begun it cannot be cancelled. */
+export type QuantizeInput = {
+  readonly modelPath: string
+  readonly outputPath: string // must not exist
+  readonly weightType: QuantizedType
+  readonly threads?: number
+}
+export type QuantizeOutput = { readonly sha256: string; readonly bytes: number }
+
 export type GeneratorMethods = {
+  'generator.quantize': [QuantizeInput, QuantizeOutput, never]
   'generator.tokenize': [TokenizeInput, TokenizeOutput, never]
   'generator.chatPrompts': [ChatPromptsInput, readonly string[], never]
   'generator.tokenTexts': [TokenTextsInput, TokenTextsOutput, never]

@@ -2,8 +2,6 @@
  * Folds adapters into the weights of a model file: tensor by tensor, a slice of rows at a time, so that memory does not
  * grow with the model. What no adapter touches is copied byte for byte.
  */
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { AdapterUse, MergeInput, MergeOutput } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
@@ -22,7 +20,7 @@ import { Backend, layOut } from '../ggml/backend.ts'
 import { Graph } from '../ggml/graph.ts'
 import type { NativeLibraries } from '../ggml/library.ts'
 import { WeightCodec } from '../ggml/weight-codec.ts'
-import { openGgufFile, streamGgufFile, type StreamedTensor } from '../gguf-file.ts'
+import { hashFile, openGgufFile, streamGgufFile, type StreamedTensor } from '../gguf-file.ts'
 
 /** Weights worked on at a time, in float32: 16 MB each for the old ones and for what is added. */
 const sliceWeights = 1 << 22
@@ -124,20 +122,12 @@ async function metadataOf(
 ): Promise<Map<string, MetadataValue>> {
   const metadata = new Map(file.metadata)
   if (weightType !== undefined) metadata.set('general.file_type', uint32(fileTypes[weightType]))
-  metadata.set('selkie.merged.base.sha256', text(await hashOf(modelPath, signal)))
+  metadata.set('selkie.merged.base.sha256', text(await hashFile(modelPath, signal)))
   const hashes: string[] = []
-  for (const { path } of adapters) hashes.push(await hashOf(path, signal))
+  for (const { path } of adapters) hashes.push(await hashFile(path, signal))
   metadata.set('selkie.merged.adapters', texts(hashes))
   metadata.set('selkie.merged.scales', float64s(Float64Array.from(adapters, ({ scale }) => scale)))
   return metadata
-}
-
-async function hashOf(path: string, signal: AbortSignal): Promise<string> {
-  const hash = createHash('sha256')
-  // Sound: without an encoding a stream gives bytes.
-  for await (const piece of createReadStream(path, { highWaterMark: 1 << 20, signal }))
-    hash.update(piece as Uint8Array)
-  return hash.digest('hex')
 }
 
 function* copy({ offset, bytes }: TensorInfo, { source }: OpenGguf): Generator<Uint8Array> {

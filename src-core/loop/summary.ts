@@ -10,7 +10,7 @@ import type {
   RunSummary,
 } from '../../src-shared/run-summary.ts'
 import { selfEditText } from '../../src-shared/self-edit-prompts.ts'
-import { bootstrapMean, pairedDifference } from '../../src-shared/stats.ts'
+import { bootstrapMean, pairedDifference } from '../../src-shared/stats/bootstrap.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
 import type { LedgerPort } from './ports.ts'
 import { meanAccuracyOf } from './rewards.ts'

@@ -2,7 +2,8 @@
 import type { StrategyReport } from '../../src-shared/api/minds.ts'
 import { forgettingMetrics, shareOf, type ForgettingMetrics } from '../../src-shared/minds/forgetting.ts'
 import type { StrategyName } from '../../src-shared/minds/strategies.ts'
-import { bootstrapMean, meanOf, pairedDifference } from '../../src-shared/stats.ts'
+import { bootstrapMean, pairedDifference } from '../../src-shared/stats/bootstrap.ts'
+import { meanOf } from '../../src-shared/stats/means.ts'
 import type { LearnedSequence } from './learn-sequence.ts'
 
 /** Intervals are over the passages of all sequences, each with its accuracy at the end. */

@@ -1,6 +1,6 @@
 /** Whether an edit pays: what it gains against what it makes the mind forget, within the budget. */
 import type { Budget, Cost, GateDecision, Measurement, PassageAnswers } from '../../src-shared/minds/mind.ts'
-import { meanOf } from '../../src-shared/stats.ts'
+import { meanOf } from '../../src-shared/stats/means.ts'
 import { accuracyOf } from '../loop/rewards.ts'
 
 /** Strengths that are tried, the largest that is within the budget wins. */

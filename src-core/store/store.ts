@@ -209,6 +209,11 @@ export class Store {
     })
   }
 
+  /** All that `work` writes, or nothing. Throws what it throws. */
+  together<T>(what: string, work: () => T): T {
+    return this.#write(what, work)
+  }
+
   appendEvent(runId: string, type: string, data: Json): RunEvent {
     return this.commit(runId, [], { events: [{ type, data }] })[0]!
   }

@@ -6,6 +6,7 @@ import type { InspectReport } from '../gguf/inspect-report.ts'
 import type { MindEvent } from '../minds/mind.ts'
 import type { LedgerRow, Run, RunEvent, StoreReport } from '../records.ts'
 import type { DoctorReport } from './doctor.ts'
+import type { EvidenceReport, ImportFormat, ImportReport } from './evidence.ts'
 import type { Job, JobEvent } from './job.ts'
 import type { JobSpec } from './job-spec.ts'
 import type { LessonChoice, MindRow, MindView, NewMind } from './minds.ts'
@@ -78,6 +79,10 @@ export type Methods = {
   /** Keeps what a person says of a candidate. */
   'runs.review': [CandidateId & { readonly verdict: ReviewVerdict | null; readonly note: string }, Review]
   'runs.lineage': [{ readonly id: string; readonly limit: number }, Lineage]
+  /** Reads a folder of SEAL's records or a file of JSON lines into the store: some seconds for the whole of SEAL's. */
+  'imports.read': [{ readonly format: ImportFormat; readonly path: string }, ImportReport]
+  /** Numbers, differences and findings of runs, named by id or by what an import is called. */
+  'evidence.report': [{ readonly runs: readonly string[] }, EvidenceReport]
   'adapters.page': [AdapterListInput, AdapterList]
   'adapters.compare': [{ readonly adapters: readonly AdapterRef[] }, Comparison]
   /** Copies an adapter's file out of the store. Never overwrites. */

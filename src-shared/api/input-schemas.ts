@@ -2,6 +2,7 @@
 import * as z from 'zod'
 import { AppError } from '../errors.ts'
 import { rowKinds, type Input, type MethodName } from './contract.ts'
+import { importFormats } from './evidence.ts'
 import { jobSpec, modelRequest } from './job-spec.ts'
 import { forkMind, newMind } from './minds.ts'
 import { adapterSorts, reviewVerdicts } from './workbench.ts'
@@ -69,6 +70,16 @@ export const inputSchemas = {
     note: z.string().max(10_000, 'must have at most 10,000 characters'),
   }),
   'runs.lineage': z.strictObject({ id: z.string().min(1), limit: z.int().min(1).max(5000) }),
+  'imports.read': z.strictObject({
+    format: z.enum(importFormats),
+    path: z.string().min(1, 'must name a path'),
+  }),
+  'evidence.report': z.strictObject({
+    runs: z
+      .array(z.string().min(1))
+      .min(1, 'must name at least one run')
+      .max(50, 'must name at most 50 runs'),
+  }),
   'adapters.page': adapterListInput,
   'adapters.compare': z.strictObject({
     adapters: z

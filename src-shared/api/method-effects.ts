@@ -36,6 +36,8 @@ export const methodEffects: { readonly [M in MethodName]: MethodEffect } = {
   'runs.sequences': 'computes', // starts the generator
   'runs.review': 'changes',
   'runs.lineage': 'reads',
+  'imports.read': 'changes',
+  'evidence.report': 'reads',
   'adapters.page': 'reads',
   'adapters.compare': 'reads',
   'adapters.export': 'changes',

@@ -77,7 +77,7 @@ export function readFloats(
     const message = `The tensor "${name}" is ${type}. Only adapters in F32, F16 and BF16 can be read: convert it again without quantising it.`
     throw new AppError('unsupported', message, { tensor: name, type })
   }
-  const values = floatTypes[type](bytes.slice().buffer)
+  const values = floatTypes[type](new Uint8Array(bytes).buffer)
   if (values.every(Number.isFinite)) return values
   const message = `The tensor "${name}" has numbers that are not finite. Train the adapter again.`
   throw new AppError('not_finite', message, { tensor: name })

@@ -2,7 +2,7 @@
  * What a mind still knows of each passage after each edit. R[i][j] is the accuracy on passage j after edit i
  * (Lopez-Paz and Ranzato 2017, arXiv 1706.08840); what was not measured is null, never 0.
  */
-import { meanOf } from '../stats.ts'
+import { meanOf } from '../stats/means.ts'
 
 export type Accuracy = { readonly correct: number; readonly graded: number }
 export type ForgettingMatrix = {

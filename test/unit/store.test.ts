@@ -180,7 +180,7 @@ test('the head hash depends on what was committed and its order, not on the runâ
   const changed = everyRow.map((row) => (row.table === 'rewards' ? { ...row, definition: 'another' } : row))
   const nextDouble = everyRow.map((row) =>
     row.table === 'candidates'
-      ? { ...row, logProb: row.logProb + Math.abs(row.logProb) * Number.EPSILON }
+      ? { ...row, logProb: row.logProb! * (1 + Number.EPSILON) }
       : row,
   )
   const heads = [whole, head(swapped), head(changed), head(nextDouble), head(everyRow.slice(0, -1))]
