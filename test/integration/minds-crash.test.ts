@@ -35,6 +35,10 @@ const works: readonly Work[] = [
   },
   { ...{ name: 'merge', isMerged: false, outcome: learned }, command: (mind) => ['merge', mind] },
   { ...{ name: 'revert', isMerged: true, outcome: learned }, command: (mind) => ['revert', mind, 'e1'] },
+  {
+    ...{ name: 'export', isMerged: false, outcome: learned },
+    command: (mind, out) => ['export', mind, '--merged', '--out', out],
+  },
 ]
 
 type Reference = {
