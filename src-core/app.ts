@@ -89,7 +89,6 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     readTaskset: (source: Recipe['taskset']) => readRecipeTaskset(source, runTools.tasksetsFolder),
     machine: () => machineOf(storeFolder),
   }
-  const hashModel = createModelHasher()
   const runJob = createJobRunner({
     compute,
     adapterJobs: createAdapterJobs({

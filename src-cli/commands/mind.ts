@@ -42,9 +42,9 @@ export type ExportFlags = RunFlags & {
 const examples = `
 Examples:
   selkie mind new geography
-  selkie mind learn 1f3a9c02 --task FRA                      a task of the mind's taskset
+  selkie mind learn 1f3a9c02 --task NOR                      a task of the mind's taskset
   selkie mind learn 1f3a9c02 --passage-file peru.txt --questions peru-questions.json
-  selkie mind ask 1f3a9c02 "What is the capital of France?" --title France --versions all
+  selkie mind ask 1f3a9c02 "What is the capital of Norway?" --title Norway --versions all
   selkie mind revert 1f3a9c02 e1
   selkie mind export 1f3a9c02 --stack --format peft --out ./geography
 

@@ -9,7 +9,7 @@ export const gateScales = [1, 0.75, 0.5, 0.25] as const
 const answersOf = ({ passages }: Measurement, editId: string): PassageAnswers['answers'] =>
   passages.find((passage) => passage.editId === editId)?.answers ?? []
 
-/** In points of accuracy. `forgetting`: the mean over the earlier passages, 0 for the first edit; negative is a gain. */
+/** In points of accuracy. `forgetting`: the mean over the earlier passages, 0 if no edit was on before; negative is a gain. */
 export function costOf(editId: string, scale: number, before: Measurement, after: Measurement): Cost {
   const earlier = after.passages.filter((passage) => passage.editId !== editId)
   const losses = earlier.map((passage) =>
@@ -19,7 +19,7 @@ export function costOf(editId: string, scale: number, before: Measurement, after
   return {
     scale,
     gain: difference(accuracyOf(answersOf(after, editId)), accuracyOf(answersOf(before, editId))),
-    forgetting: earlier.length === 0 ? 0 : known.length === 0 ? null : meanOf(known),
+    forgetting: known.length > 0 ? meanOf(known) : before.stack.length === 0 ? 0 : null,
     generalLoss:
       before.general && after.general
         ? difference(accuracyOf(before.general), accuracyOf(after.general))

@@ -13,6 +13,7 @@ import type { EvaluatedTrial } from '../loop/inner-loop.ts'
 import { accuracyOf } from '../loop/rewards.ts'
 import { measure } from './answers.ts'
 import { decide } from './gate.ts'
+import { mergeAgain } from './merge.ts'
 import { normOf } from './norms.ts'
 import { passagesOf, servingOf, servingWith } from './serving.ts'
 import { lessonsOf, tryLessons, writeDrafts, type Draft } from './teach.ts'
@@ -41,7 +42,9 @@ export async function learnPassage(
   const { innerLoop } = mind.config.recipe
   const id = `e${state.nextEdit}`
   const seed = deriveSeed(mind.seed, 'learn', id)
-  const serving = servingOf(without(state, relearns), strategy)
+  const others = without(state, relearns)
+  const merge = await mergeAgain(tools, others, adopt) // the old edit is not to be in it either
+  const serving = servingOf({ ...others, merge }, strategy)
   const passages = [...passagesOf(state.edits), { editId: id, task }]
 
   onProgress('asking before', 0, 5)

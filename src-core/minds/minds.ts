@@ -18,6 +18,7 @@ import { retryCrashes } from '../runs/retry-crashes.ts'
 import type { Runs } from '../runs/runs.ts'
 import type { Store } from '../store/store.ts'
 import { prepareMind } from './create-mind.ts'
+import { makeReadingFolder } from './reading-folder.ts'
 import { findMindEvent, listMinds, viewMind } from './mind-view.ts'
 import { createMindTools, type MindTools } from './tools.ts'
 
@@ -110,7 +111,7 @@ export function createMinds({ runs, tools, hashModel, codeVersion }: MindsOption
     },
     askOf: async (mindId, options, work) => {
       const { store, ...found } = runs.read((store) => ({ store, ...read(store, mindId) }))
-      const folder = mkdtempSync(join(tmpdir(), 'selkie-mind-'))
+      const folder = makeReadingFolder(tmpdir())
       try {
         const makeTools = await toolMaker(found.mind, store, folder, options)
         return await work({ ...found, tools: makeTools() })

@@ -1,6 +1,7 @@
 /** Takes an edit out of a mind, and proves that what is left answers as if it had never been there. */
 import { applyEvent, partOf, stackKey, type MindState } from '../../src-shared/minds/fold.ts'
 import type {
+  Edit,
   Measurement,
   MindEvent,
   MindEventBody,
@@ -78,9 +79,9 @@ export function requireEdit(state: Pick<MindState, 'edits'>, editId: string): Mi
 export function measurementsOf(event: MindEventBody): readonly Measurement[] {
   switch (event.type) {
     case 'learned':
-      return event.edit.gate.status === 'held' ? [event.edit.before] : [event.edit.before, event.edit.after]
+      return measurementsOfEdit(event.edit)
     case 'forked':
-      return event.state.edits.flatMap(({ edit }) => [edit.before, edit.after])
+      return event.state.edits.flatMap(({ edit }) => measurementsOfEdit(edit))
     case 'measured':
       return [event.measurement]
     case 'merged':
@@ -92,6 +93,10 @@ export function measurementsOf(event: MindEventBody): readonly Measurement[] {
       return []
   }
 }
+
+/** The last is how the mind answered after the lesson: without the edit, where that is held. */
+const measurementsOfEdit = ({ before, after, gate }: Edit): readonly Measurement[] =>
+  gate.status === 'held' ? [before] : [before, after]
 
 /** What an answer follows from: the question, and what was on for it. */
 function keysOf({ stack, mergeSha256, passages }: Measurement): [key: string, answer: ProbeAnswer][] {

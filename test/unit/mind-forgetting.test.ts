@@ -6,7 +6,8 @@ import { expect, test } from 'vitest'
 import { costOf, decide, gateScales, objectionsTo } from '../../src-core/minds/gate.ts'
 import { accuracyIn, matrixOf } from '../../src-core/minds/mind-view.ts'
 import { forgettingMetrics, shareOf, type Accuracy } from '../../src-shared/minds/forgetting.ts'
-import { defaultBudget, type Measurement } from '../../src-shared/minds/mind.ts'
+import { partOf } from '../../src-shared/minds/fold.ts'
+import { defaultBudget, type Measurement, type StackPart } from '../../src-shared/minds/mind.ts'
 import type { Verdict } from '../../src-shared/task.ts'
 import { editOf, measurementOf } from '../fixtures/mind-rows.ts'
 
@@ -112,9 +113,11 @@ test('the matrix of a history keeps what each lesson left behind, a held edit wi
 
 // ------------------------------------------------------------------------------------------------ the gate
 
+const first = partOf({ edit: editOf('e1'), isEnabled: true, scale: 1 })
 const before = measurementOf(
   { e1: ['correct', 'correct', 'correct', 'correct'], e2: ['incorrect', 'incorrect'] },
   ['correct', 'correct'],
+  [first],
 )
 const after = (
   own: readonly Verdict[],
@@ -137,6 +140,18 @@ test('the cost of an edit is in points, and null where nothing was graded', () =
   expect(costOf('e1', 1, measurementOf({ e1: ['incorrect'] }), measurementOf({ e1: ['correct'] }))).toEqual({
     ...{ scale: 1, gain: 100, forgetting: 0, generalLoss: null },
   })
+})
+
+test('where no edit was on, nothing can be forgotten, though an earlier one has no questions', () => {
+  const unasked = (stack: readonly StackPart[]): number | null =>
+    costOf(
+      'e2',
+      1,
+      measurementOf({ e1: [], e2: ['incorrect'] }, null, stack),
+      measurementOf({ e1: [], e2: ['correct'] }),
+    ).forgetting
+  expect(unasked([])).toBe(0)
+  expect(unasked([first])).toBe(null)
 })
 
 test('the budget is met to the point, and what could not be measured is not taken for fine', () => {
