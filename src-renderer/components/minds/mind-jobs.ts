@@ -98,6 +98,7 @@ const phases: Readonly<Record<JobPhase, string>> = {
   'training-speed': 'measuring speed',
   downloading: 'downloading',
   planning: 'planning',
+  exporting: 'writing the file',
 }
 
 export type Progress = { readonly done: number; readonly total: number | null; readonly text: string }
