@@ -4,6 +4,7 @@ import type { Events, EventName } from '../src-shared/api/contract.ts'
 import type { CatalogueModel } from '../src-shared/api/models.ts'
 import type { Recipe } from '../src-shared/recipe.ts'
 import type { Transport } from '../src-shared/api/transport.ts'
+import { createAdapterJobs } from './adapter-files/adapter-jobs.ts'
 import { createDispatch } from './api/router.ts'
 import { Compute, type ComputeEntries } from './compute/compute.ts'
 import type { Launch } from './compute/launcher.ts'
@@ -90,6 +91,13 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
   }
   const runJob = createJobRunner({
     compute,
+    adapterJobs: createAdapterJobs({
+      compute,
+      hashModel,
+      resolveModel: runTools.resolveModel,
+      findAdapter: adapters.findKept,
+      findRunModel: adapters.findModel,
+    }),
     modelDownloads,
     readGgufHeader: readGgufFile,
     resolveModel: runTools.resolveModel,

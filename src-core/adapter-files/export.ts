@@ -7,6 +7,7 @@ import { basename, join } from 'node:path'
 import type { AdapterUse, QuantizedType } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import type { WrittenFile } from '../../src-shared/gguf/write-file.ts'
+import type { Parity } from '../../src-shared/parity.ts'
 import { demandNewName, nameNewFile, nameNewFolder, partialBeside } from '../models/durable-file.ts'
 import { readGgufFile } from '../models/gguf-file.ts'
 import { hashFile } from '../models/inspect.ts'
@@ -17,7 +18,6 @@ import {
   noiseLimit,
   probeReference,
   probeTexts,
-  type Parity,
   type ParityTools,
   type Served,
 } from './parity.ts'
@@ -54,17 +54,44 @@ export async function exportChecked(
   { target, kind, reference, make, weightsIn, serve, measure }: Making,
   { probe = probeTexts, ...tools }: ExportOptions,
 ): Promise<Exported> {
+  return await exportVia(target, kind, async (path, scratch) => {
+    const written = await make(path, scratch)
+    await demandHash(weightsIn(path), written.sha256, tools.signal)
+    const parity = await checkParity(await serve(path, scratch), reference, measure, probe, tools)
+    return { path: target, sha256: written.sha256, bytes: written.bytes, parity }
+  })
+}
+
+/** A file that there is nothing to compare with: llama.cpp has to run it, with an answer for every token. */
+export async function exportUnchecked(
+  target: string,
+  make: (path: string) => Promise<WrittenFile>,
+  serve: (path: string) => Served,
+  { probe = probeTexts, ...tools }: ExportOptions,
+): Promise<WrittenFile & { readonly path: string }> {
+  return await exportVia(target, 'file', async (path) => {
+    const written = await make(path)
+    await demandHash(path, written.sha256, tools.signal)
+    await probeReference(serve(path), probe, tools)
+    return { path: target, sha256: written.sha256, bytes: written.bytes }
+  })
+}
+
+/** Whatever `work` throws, nothing is left under the name. */
+async function exportVia<Result>(
+  target: string,
+  kind: Making['kind'],
+  work: (path: string, scratch: string) => Promise<Result>,
+): Promise<Result> {
   demandNewName(target)
   const scratch = partialBeside(target)
   await mkdir(scratch)
   try {
     const path = join(scratch, basename(target))
-    const written = await make(path, scratch)
-    await demandHash(weightsIn(path), written.sha256, tools.signal)
-    const parity = await checkParity(await serve(path, scratch), reference, measure, probe, tools)
+    const result = await work(path, scratch)
     if (kind === 'file') await nameNewFile(path, target)
     else await nameNewFolder(path, target)
-    return { path: target, sha256: written.sha256, bytes: written.bytes, parity }
+    return result
   } finally {
     await rm(scratch, { recursive: true, force: true })
   }

@@ -5,20 +5,10 @@
 import type { AdapterUse, ComputePort } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import type { GgufFile, TensorType } from '../../src-shared/gguf/types.ts'
+import type { Parity, ParityLimit } from '../../src-shared/parity.ts'
 import { readGgufFile } from '../models/gguf-file.ts'
 
 export type Served = { readonly modelPath: string; readonly adapters: readonly AdapterUse[] }
-export type Limit = { readonly worst: number; readonly mean: number } // nats
-
-/** Differences are absolute, in nats. `effect`: the mean difference that the adapters themselves make. */
-export type Parity = {
-  readonly tokens: number
-  readonly worst: number
-  readonly mean: number
-  readonly effect: number
-  readonly limit: Limit
-}
-
 export type ParityTools = {
   readonly compute: ComputePort
   readonly signal: AbortSignal
@@ -35,13 +25,13 @@ export const probeTexts: readonly string[] = [
 ]
 
 /** llama.cpp's own rounding: F32 throughout. */
-const exact: Limit = { worst: 1e-3, mean: 1e-3 }
+const exact: ParityLimit = { worst: 1e-3, mean: 1e-3 }
 
 /**
  * What rewriting weights in a type may cost: about four times what was measured (docs/log.md). A model is as fine as
  * its coarsest matrix; types that are not listed get the widest.
  */
-const limits: Partial<Record<TensorType, Limit>> = {
+const limits: Partial<Record<TensorType, ParityLimit>> = {
   F32: exact,
   F16: { worst: 0.1, mean: 0.01 },
   BF16: { worst: 0.15, mean: 0.03 },
@@ -50,10 +40,10 @@ const limits: Partial<Record<TensorType, Limit>> = {
   Q5_K: { worst: 3, mean: 0.5 },
   Q4_K: { worst: 6, mean: 1 },
 }
-const widest: Limit = { worst: 12, mean: 3 }
+const widest: ParityLimit = { worst: 12, mean: 3 }
 
 /** For a model whose weights were written anew, compared with what it was made of; never below `noise`. */
-export function mergedLimit(modelPaths: readonly string[], noise: Limit): Limit {
+export function mergedLimit(modelPaths: readonly string[], noise: ParityLimit): ParityLimit {
   const types = modelPaths.flatMap((path) => matrixTypes(readGgufFile(path)))
   const all = [noise, ...types.map((type) => limits[type] ?? widest)]
   return { worst: Math.max(...all.map(({ worst }) => worst)), mean: Math.max(...all.map(({ mean }) => mean)) }
@@ -69,13 +59,18 @@ export type ProbedReference = {
   readonly effect: number
 }
 
-/** Scores the probe with what the export is to equal. */
+/** Scores the probe with what the export is to equal. Throws `not_finite` if it gives an answer that is no number. */
 export async function probeReference(
   served: Served,
   texts: readonly string[],
   tools: ParityTools,
 ): Promise<ProbedReference> {
   const logProbs = await score(served, texts, tools)
+  if (!logProbs.every(Number.isFinite)) {
+    const message =
+      'With these adapters the model gives answers that are no numbers. Choose smaller scales, or other adapters.'
+    throw new AppError('not_finite', message)
+  }
   const plain = await score({ ...served, adapters: [] }, texts, tools)
   return { served, logProbs, effect: difference(logProbs, plain).mean }
 }
@@ -91,7 +86,7 @@ export async function noiseLimit(
   { served, logProbs }: ProbedReference,
   texts: readonly string[],
   tools: ParityTools,
-): Promise<Limit> {
+): Promise<ParityLimit> {
   const noise = { worst: 0, mean: 0 }
   for (const factor of [1 - millionth, 1 + millionth]) {
     const adapters = served.adapters.map(({ path, scale }) => ({ path, scale: scale * factor }))
@@ -106,7 +101,7 @@ export async function noiseLimit(
 export async function demandParity(
   made: Served,
   reference: ProbedReference,
-  limit: Limit,
+  limit: ParityLimit,
   texts: readonly string[],
   tools: ParityTools,
 ): Promise<Parity> {
@@ -144,7 +139,7 @@ async function score(
 }
 
 /** A value that is no number makes both differences NaN; another number of tokens makes them infinite. */
-function difference(one: readonly number[], other: readonly number[]): Limit {
+function difference(one: readonly number[], other: readonly number[]): ParityLimit {
   if (one.length !== other.length) return { worst: Infinity, mean: Infinity }
   const each = one.map((value, index) => Math.abs(value - other[index]!))
   return {

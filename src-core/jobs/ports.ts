@@ -1,7 +1,7 @@
 /** What the jobs need from the rest of the core; `compute` and `models` implement it. */
 import type { ComputePort } from '../../src-shared/compute-protocol.ts'
-import type { JobProgress } from '../../src-shared/api/job.ts'
 import type { ForgettingReport, MindJobResults } from '../../src-shared/api/minds.ts'
+import type { JobProgress, JobResults } from '../../src-shared/api/job.ts'
 import type { DownloadedModel, ModelRequest } from '../../src-shared/api/models.ts'
 import type { AdapterRef } from '../../src-shared/api/workbench.ts'
 import type { JobSpecOf } from '../../src-shared/api/job-spec.ts'
@@ -49,6 +49,18 @@ export type MindJobsPort = {
   ) => Promise<ForgettingReport>
 }
 
+/** Jobs that take adapters elsewhere and back; `adapter-files` implements them. */
+export type AdapterJobsPort = {
+  exportAdapter(
+    spec: JobSpecOf<'export-adapter'>,
+    options: CountingOptions,
+  ): Promise<JobResults['export-adapter']>
+  convertAdapter(
+    spec: JobSpecOf<'convert-adapter'>,
+    options: CountingOptions,
+  ): Promise<JobResults['convert-adapter']>
+}
+
 export type KeptAdapterFile = { readonly path: string; readonly baseSha256: string }
 
 export type JobTools = {
@@ -56,6 +68,7 @@ export type JobTools = {
   readonly modelDownloads: ModelDownloadsPort
   readonly runJobs: RunJobsPort
   readonly mindJobs: MindJobsPort
+  readonly adapterJobs: AdapterJobsPort
   /** Throws `not_found`, `corrupt_file`. */
   readonly readGgufHeader: (path: string) => GgufFile
   /** The path of a model given by name or path. Throws `not_found`. */

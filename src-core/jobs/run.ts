@@ -31,6 +31,12 @@ export function createJobRunner(tools: JobTools): JobRunner {
         return { type: spec.type, value: await context.runJobs.evaluateLearner(spec, counting(context)) }
       case 'ask':
         return { type: spec.type, value: await runAsk(spec, context) }
+      case 'export-adapter':
+        context.progress({ type: 'phase', phase: 'exporting' })
+        return { type: spec.type, value: await context.adapterJobs.exportAdapter(spec, counting(context)) }
+      case 'convert-adapter':
+        context.progress({ type: 'phase', phase: 'exporting' })
+        return { type: spec.type, value: await context.adapterJobs.convertAdapter(spec, counting(context)) }
       case 'bench-loop':
         return { type: spec.type, value: await context.runJobs.benchLoop(spec.recipe, counting(context)) }
       case 'bench-forgetting':

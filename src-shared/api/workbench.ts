@@ -206,6 +206,7 @@ export type Lineage = {
   readonly truncated: boolean // more than `limit` nodes: the candidates with the highest rewards are shown
 }
 
+export const exportFormats = ['gguf', 'peft', 'merged'] as const
 export type AdapterRef = { readonly runId: string; readonly key: string }
 export type ComparedAdapter = {
   readonly row: AdapterRow
