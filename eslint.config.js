@@ -21,9 +21,18 @@ const importTable = {
   'src-core/app.ts': {
     may: [
       'src-shared',
-      ...['api', 'compute', 'evidence', 'imports', 'jobs', 'models', 'recipes', 'runs', 'store'].map(
-        (folder) => `src-core/${folder}`,
-      ),
+      ...[
+        'api',
+        'capsules',
+        'compute',
+        'evidence',
+        'imports',
+        'jobs',
+        'models',
+        'recipes',
+        'runs',
+        'store',
+      ].map((folder) => `src-core/${folder}`),
       ...['system', 'views'].map((folder) => `src-core/${folder}`),
     ],
     outside: [node],
@@ -44,6 +53,10 @@ const importTable = {
   },
   'src-core/imports': {
     may: ['src-shared', ...['loop', 'store', 'tasksets'].map((folder) => `src-core/${folder}`)],
+    outside: [node, ...only('zod')],
+  },
+  'src-core/capsules': {
+    may: ['src-shared', ...['loop', 'runs', 'store', 'tasksets'].map((folder) => `src-core/${folder}`)],
     outside: [node, ...only('zod')],
   },
   'src-core/evidence': {

@@ -5,6 +5,7 @@ import type { CatalogueModel } from '../src-shared/api/models.ts'
 import type { Recipe } from '../src-shared/recipe.ts'
 import type { Transport } from '../src-shared/api/transport.ts'
 import { createDispatch } from './api/router.ts'
+import { createCapsules } from './capsules/capsules.ts'
 import { Compute, type ComputeEntries } from './compute/compute.ts'
 import type { Launch } from './compute/launcher.ts'
 import { reportOf } from './evidence/report.ts'
@@ -73,6 +74,7 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     codeVersion: surroundings.selkieVersion,
     emit: (news) => emit('run', news),
   })
+  const capsules = createCapsules(runs)
   const adapters = createAdapterViews({ runs, compute, workingFolder: surroundings.workingFolder })
   const planTools = {
     compute,
@@ -124,6 +126,10 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
         codeVersion: surroundings.selkieVersion,
       }),
     'evidence.report': ({ runs: names }) => runs.read((store) => reportOf(store, names)),
+    'capsules.pack': ({ id, path }) => capsules.pack(id, path),
+    'capsules.verify': ({ path }) => capsules.verify(path),
+    'capsules.replay': ({ path, model }) => capsules.replay(path, model),
+    'capsules.grade': ({ path, id }) => capsules.grade(path, id),
     ...adapters.methods,
     ...createViews({ runs, storeFolder, downloadFolder: models.downloadFolder }),
   })

@@ -79,6 +79,13 @@ export const inputSchemas = {
       .min(1, 'must name at least one run')
       .max(50, 'must name at most 50 runs'),
   }),
+  'capsules.pack': z.strictObject({ id: z.string().min(1), path: z.string().min(1, 'must name a file') }),
+  'capsules.verify': z.strictObject({ path: z.string().min(1, 'must name a file') }),
+  'capsules.replay': z.strictObject({
+    path: z.string().min(1, 'must name a file'),
+    model: z.exactOptional(z.string().min(1, 'must name a model')),
+  }),
+  'capsules.grade': z.strictObject({ path: z.string().min(1, 'must name a file'), id: z.string().min(1) }),
   'adapters.page': adapterListInput,
   'adapters.compare': z.strictObject({
     adapters: z
