@@ -8,6 +8,7 @@ import { createDispatch } from './api/router.ts'
 import { createCapsules } from './capsules/capsules.ts'
 import { Compute, type ComputeEntries } from './compute/compute.ts'
 import type { Launch } from './compute/launcher.ts'
+import { calibrationOf, labelAnswer, sampleAnswers } from './evidence/calibration.ts'
 import { reportOf } from './evidence/report.ts'
 import { importRecords } from './imports/imports.ts'
 import { Jobs } from './jobs/jobs.ts'
@@ -126,6 +127,12 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
         codeVersion: surroundings.selkieVersion,
       }),
     'evidence.report': ({ runs: names }) => runs.read((store) => reportOf(store, names)),
+    'evidence.sample': ({ id, count }) => runs.read((store) => sampleAnswers(store, id, count)),
+    'evidence.label': (input) => {
+      runs.write((store) => labelAnswer(store, input))
+      return runs.read((store) => calibrationOf(store, input.id))
+    },
+    'evidence.calibration': ({ id }) => runs.read((store) => calibrationOf(store, id)),
     'capsules.pack': ({ id, path }) => capsules.pack(id, path),
     'capsules.verify': ({ path }) => capsules.verify(path),
     'capsules.replay': ({ path, model }) => capsules.replay(path, model),

@@ -10,6 +10,7 @@ export const views: Readonly<Record<Screen, View>> = {
   run: { title: 'Run', load: () => import('./views/RunView.svelte') },
   candidate: { title: 'Self-edit', load: () => import('./views/CandidateView.svelte') },
   adapters: { title: 'Adapters', load: () => import('./views/AdaptersView.svelte') },
+  evidence: { title: 'Evidence', load: () => import('./views/EvidenceView.svelte') },
   compare: { title: 'Compare', load: () => import('./views/CompareView.svelte') },
   playground: { title: 'Playground', load: () => import('./views/PlaygroundView.svelte') },
   models: { title: 'Models', load: () => import('./views/ModelsView.svelte') },

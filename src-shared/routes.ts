@@ -3,6 +3,7 @@
 export type Route = { readonly path: readonly string[]; readonly query: URLSearchParams }
 export const plainScreens = [
   'adapters',
+  'evidence',
   'compare',
   'playground',
   'models',
