@@ -178,9 +178,7 @@ test('the head hash depends on what was committed and its order, not on the runâ
   ;[swapped[2], swapped[3]] = [swapped[3]!, swapped[2]!]
   const changed = everyRow.map((row) => (row.table === 'rewards' ? { ...row, definition: 'another' } : row))
   const nextDouble = everyRow.map((row) =>
-    row.table === 'candidates'
-      ? { ...row, logProb: row.logProb! * (1 + Number.EPSILON) }
-      : row,
+    row.table === 'candidates' ? { ...row, logProb: row.logProb! * (1 + Number.EPSILON) } : row,
   )
   const heads = [whole, head(swapped), head(changed), head(nextDouble), head(everyRow.slice(0, -1))]
   expect(new Set(heads).size).toBe(heads.length)
