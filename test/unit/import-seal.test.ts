@@ -19,6 +19,9 @@ function freshApi(): ApiClient {
   apps.push(app)
   return createApiClient(app)
 }
+type RankingRecord = {
+  articles: { completions: { questions: unknown[]; stats: Record<string, number> }[] }[]
+}
 const importSeal = async (api: ApiClient, path: string) => api.call('imports.read', { format: 'seal', path })
 
 describe('small records of every form', () => {
@@ -93,6 +96,38 @@ describe('small records of every form', () => {
         ...{ before: 0.375, justLearned: 0.6875, atTheEnd: 0.5625 },
       },
     ])
+  })
+
+  test('a ranking without answers is reported from the means that it holds', async () => {
+    const api = freshApi()
+    const ranking = JSON.parse(smallRecords['results/train/rank.json']!) as RankingRecord
+    for (const [place, article] of ranking.articles.entries())
+      for (const [number, completion] of article.completions.entries()) {
+        completion.questions = []
+        completion.stats = {
+          adapter_mean: [0.2, 0.5, place % 2 === 0 ? 0.5 : 0.8][number]!,
+          adapter_std: 0.1,
+        }
+      }
+    const path = writeFiles(join(folder, 'means'), {
+      'rank_iter1.json': JSON.stringify({ ...ranking, split_newlines: false, eval_times: 3 }),
+    })
+    expect((await importSeal(api, path)).problems).toEqual([])
+    const { runs, findings } = await api.call('evidence.report', { runs: ['rank_iter1'] })
+    // Odd passages have deviations −0.3, 0, 0.3 around 0.5; even ones −0.2, 0.1, 0.1 around 0.4.
+    const observed = (3 * 0.18 + 3 * 0.06) / 12
+    expect(runs[0]).toMatchObject({
+      ...{ macro: { value: expect.closeTo(0.45, 12) }, micro: null, passages: 6, emptyAnswers: null },
+      rewardReliability: expect.closeTo(1 - 0.01 / 3 / observed, 12),
+      bestOfK: {
+        k: 3,
+        inSample: expect.closeTo(0.65, 12),
+        crossFitted: null,
+        mean: expect.closeTo(0.45, 12),
+        tiedGroups: 3,
+      },
+    })
+    expect(findings.map(({ id }) => id)).toContain('selection-noise/rank_iter1/train')
   })
 
   test('the chosen self-edit is selected, sampling comes from the meta file, and every screen opens', async () => {
