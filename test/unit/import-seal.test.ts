@@ -208,6 +208,31 @@ describe('small records of every form', () => {
   })
 })
 
+test('a person labels answers, and the judge is measured by the labels', async () => {
+  const api = freshApi()
+  await importSeal(api, writeFiles(join(folder, 'labelled'), smallRecords))
+  const id = 'together'
+  const sample = await api.call('evidence.sample', { id, count: 500 })
+  expect(sample).toHaveLength(24)
+  expect(sample.every(({ label }) => label === null)).toBe(true)
+  expect(await api.call('evidence.sample', { id, count: 5 })).toEqual(sample.slice(0, 5))
+  // The person calls every answer of the adapter correct, and none of those before.
+  for (const { id: answerId, arm } of sample)
+    await api.call('evidence.label', { id, answerId, verdict: arm === 'frozen' ? 'incorrect' : 'correct' })
+  const calibration = await api.call('evidence.calibration', { id })
+  expect(calibration).toMatchObject({ labelled: 24, agreed: 18, kappa: { kappa: 0.5 } })
+  expect(calibration.disagreements).toHaveLength(6)
+  expect(calibration.disagreements[0]).toMatchObject({ judge: 'incorrect', label: 'correct' })
+  // It finds half of the correct ones and lets no other pass: 50 % reported are 100 % in truth.
+  expect(calibration.arms).toEqual([
+    { arm: 'frozen', reported: 0, corrected: 0 },
+    { arm: 'trained-together', reported: 0.5, corrected: 1 },
+  ])
+  await expect(
+    api.call('evidence.label', { id, answerId: 'nobody', verdict: 'correct' }),
+  ).rejects.toMatchObject({ code: 'not_found' })
+})
+
 test('JSON lines: passages, candidates, trials and answers of anybody', async () => {
   const api = freshApi()
   const path = join(folder, 'mine.jsonl')
