@@ -23,6 +23,7 @@ export const evaluationArms = [
   'fixed-prompts',
   'retrieval',
   'shuffled-reward',
+  'teacher',
 ] as const
 
 const text = z.string().min(1, 'must not be empty')
@@ -222,8 +223,11 @@ const evaluation = z
       .min(1, 'must name at least one arm')
       .readonly()
       .describe(
-        'What is compared: no training, training on the passage alone, self-edits of the untrained policy, those of the policy after each round, the passage put into the prompt. Controls: the passage repeated for as many steps or as much text as the self-edits of the untrained policy, the questions with their answers, self-edits of several fixed prompts together, the passage that a search finds put into the prompt, a policy that learned from rewards dealt out at random.',
+        'What is compared: no training, training on the passage alone, self-edits of the untrained policy, those of the policy after each round, the passage put into the prompt. Controls: the passage repeated for as many steps or as much text as the self-edits of the untrained policy, the questions with their answers, self-edits of several fixed prompts together, the passage that a search finds put into the prompt, a policy that learned from rewards dealt out at random, the self-edits of a teacher.',
       ),
+    teacher: z
+      .exactOptional(endpoint)
+      .describe('Who writes the self-edits of the arm "teacher", behind an OpenAI-compatible interface.'),
   })
   .refine(
     ({ arms }) =>
@@ -233,6 +237,10 @@ const evaluation = z
       message: 'must have "untrained" for "equal-steps" and "equal-tokens", which follow it',
     },
   )
+  .refine(({ arms, teacher }) => arms.includes('teacher') === (teacher !== undefined), {
+    path: ['teacher'],
+    message: 'must say where the teacher is if "teacher" is one of the arms, and only then',
+  })
 
 const compute = z.strictObject({
   threads: z

@@ -54,6 +54,7 @@ const armTitles: Readonly<Record<string, string>> = {
   'gold-answers': 'questions with their answers',
   'fixed-prompts': 'self-edits of fixed prompts',
   retrieval: 'passage that a search found',
+  teacher: 'self-edits of the teacher',
   'shuffled-reward': 'policy of shuffled rewards',
   'self-edits': 'trained on self-edits',
   'trained-together': 'trained on all passages together',

@@ -1,5 +1,5 @@
 /** Whether rewards tell candidates apart, and what choosing the best of them is worth. */
-import type { ReportFinding } from '../../src-shared/api/evidence.ts'
+import type { ReportFinding, ReportRun } from '../../src-shared/api/evidence.ts'
 import type { RunEvidence } from './evidence.ts'
 import { candidateRow, finding, percent } from './finding.ts'
 import { rewardGroups } from './lines.ts'
@@ -12,13 +12,44 @@ const tiedShare = 0.25
 const fewestGroups = 5 // below, reliability itself is a guess
 
 /** Of every arm that chooses among candidates. */
-export function auditRewards(evidence: RunEvidence): ReportFinding[] {
+export function auditRewards(evidence: RunEvidence, line: ReportRun): ReportFinding[] {
+  if (evidence.results.has('repetitions')) return ofRepetitions(evidence, line)
   const arms = new Set(evidence.candidates.map(({ candidate }) => candidate.arm))
   return [...arms].flatMap((arm) => {
     const groups = rewardGroups(evidence, arm).filter((group) => group.length > 1)
     if (groups.length < fewestGroups) return []
     return [...reliability(evidence, arm, groups), ...selectionNoise(evidence, arm, groups)]
   })
+}
+
+/** Records with means alone: what the line says, without trials to look at. */
+function ofRepetitions(
+  { run, candidates }: RunEvidence,
+  { rewardReliability, bestOfK }: ReportRun,
+): ReportFinding[] {
+  const rows = rowsOf(run.id, candidates, 'train')
+  return [
+    ...(rewardReliability !== null && rewardReliability < lowReliability
+      ? [
+          finding(
+            `low-reliability/${run.id}/train`,
+            'warning',
+            `The reward of ${run.id} has a reliability of ${rewardReliability.toFixed(2)}: of the spread between candidates of a passage only that share is real. Use more trials before you choose.`,
+            rows,
+          ),
+        ]
+      : []),
+    ...(bestOfK !== null && bestOfK.tiedGroups > 1
+      ? [
+          finding(
+            `selection-noise/${run.id}/train`,
+            'warning',
+            `In ${bestOfK.tiedGroups} groups of ${run.id} several candidates share the highest reward, and the order of sampling decides. Without single trials nobody can say what the best of ${bestOfK.k} (${percent(bestOfK.inSample)}, mean ${percent(bestOfK.mean)}) is worth.`,
+            rows,
+          ),
+        ]
+      : []),
+  ]
 }
 
 type Groups = readonly (readonly (readonly number[])[])[]

@@ -17,9 +17,9 @@ export function auditRuns(
   lines: readonly ReportRun[],
   differences: readonly ReportDifference[],
 ): ReportFinding[] {
-  const each = runs.flatMap((run) => [
+  const each = runs.flatMap((run, index) => [
     ...auditAnswers(run),
-    ...auditRewards(run),
+    ...auditRewards(run, lines[index]!),
     ...auditLeaks(run),
     ...auditTasks(run),
     ...auditWriting(run),

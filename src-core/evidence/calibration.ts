@@ -37,6 +37,9 @@ export function labelAnswer(
   store.appendEvent(id, labelEvent, { answerId, verdict })
 }
 
+/** With fewer labels the correction says more about the sample than about the judge. */
+const fewestLabels = 20
+
 /** Throws `not_found`. */
 export function calibrationOf(store: Store, runId: string): Calibration {
   const evidence = readEvidence(store, store.run(runId))
@@ -50,6 +53,7 @@ export function calibrationOf(store: Store, runId: string): Calibration {
     onlySecond: count('incorrect', 'correct'),
     bothIncorrect: count('incorrect', 'incorrect'),
   }
+  const isKnown = labelled.length >= fewestLabels
   return {
     labelled: labelled.length,
     agreed: table.bothCorrect + table.bothIncorrect,
@@ -58,7 +62,11 @@ export function calibrationOf(store: Store, runId: string): Calibration {
       .filter(([arm]) => isEvaluated(arm))
       .map(([arm, answers]) => {
         const reported = accuracyOf(answers)
-        return { arm, reported, corrected: reported === null ? null : correctedShare(reported, table) }
+        return {
+          arm,
+          reported,
+          corrected: isKnown && reported !== null ? correctedShare(reported, table) : null,
+        }
       }),
     disagreements: labelled
       .filter(({ id, verdict }) => labels.get(id) !== verdict)

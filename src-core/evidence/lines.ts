@@ -7,6 +7,7 @@ import { bcaMean, bootstrapMean, type Interval } from '../../src-shared/stats/bo
 import { meanOf } from '../../src-shared/stats/means.ts'
 import { wilsonInterval } from '../../src-shared/stats/proportions.ts'
 import { varianceComponents } from '../../src-shared/stats/variance-components.ts'
+import type { RepetitionStats } from '../imports/query-server.ts'
 import { accuracyOf } from '../loop/rewards.ts'
 import { accuraciesByPassage } from '../loop/summary.ts'
 import type { CandidateEvidence, RunEvidence } from './evidence.ts'
@@ -33,7 +34,7 @@ export function lineOfArm(evidence: RunEvidence, arm: string | null, name: strin
     rewardReliability: reliabilityOf(groups),
     bestOfK: bestOfK(groups),
   }
-  return answers.length === 0 ? withPuzzles(line, evidence) : line
+  return answers.length === 0 ? withoutAnswers(line, evidence) : line
 }
 
 const seedOf = (arm: string | null): number => deriveSeed('report', arm ?? '')
@@ -76,6 +77,50 @@ function meanSteps(evidence: RunEvidence, arm: string): number | null {
     .map(({ trial }) => trial.steps)
   const known = steps.filter((each) => each !== null)
   return known.length === 0 || known.length < steps.length ? null : meanOf(known)
+}
+
+/** Some records hold results and no answers: of puzzles, or means over repetitions. */
+function withoutAnswers(line: ReportLine, evidence: RunEvidence): ReportLine {
+  // Sound: readQueryServer wrote it.
+  const repetitions = evidence.results.get('repetitions') as RepetitionStats | undefined
+  return repetitions ? withRepetitions(line, evidence, repetitions) : withPuzzles(line, evidence)
+}
+
+function withRepetitions(
+  line: ReportLine,
+  { candidates }: RunEvidence,
+  { repetitions, candidates: stats }: RepetitionStats,
+): ReportLine {
+  const taskOf = new Map(candidates.map(({ candidate }) => [candidate.id, candidate.taskId]))
+  const groups = [...Map.groupBy(stats, ({ id }) => taskOf.get(id)).values()]
+  const accuracies = groups.map((group) => meanOf(group.map(({ mean }) => mean)))
+  return {
+    ...line,
+    macro: estimate(bootstrapMean(accuracies, seedOf('repetitions'))),
+    passages: groups.length,
+    emptyAnswers: null,
+    rewardReliability: repetitions === null ? null : reliabilityOfStats(groups, repetitions),
+    bestOfK: bestOfK(groups.map((group) => group.map(({ mean }) => [mean]))),
+  }
+}
+
+/** As `reliabilityOf`, from means and deviations over equally many repetitions. */
+function reliabilityOfStats(
+  groups: readonly (readonly RepetitionStats['candidates'][number][])[],
+  repetitions: number,
+): number | null {
+  const deviations = groups.flat().map(({ deviation }) => deviation)
+  const known = deviations.filter((deviation) => deviation !== null)
+  const several = groups.filter(({ length }) => length > 1)
+  if (repetitions < 2 || several.length === 0 || known.length < deviations.length) return null
+  const noise = meanOf(known.map((deviation) => deviation ** 2)) / repetitions
+  const squares = several.map((group) => {
+    const center = meanOf(group.map(({ mean }) => mean))
+    return group.reduce((sum, { mean }) => sum + (mean - center) ** 2, 0)
+  })
+  const freedom = several.reduce((sum, { length }) => sum + length - 1, 0)
+  const observed = squares.reduce((sum, each) => sum + each, 0) / freedom
+  return observed > 0 ? Math.max(0, 1 - noise / observed) : 0
 }
 
 type Puzzles = { readonly edits: readonly { readonly puzzles: readonly { readonly isSolved: boolean }[] }[] }

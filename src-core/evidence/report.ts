@@ -71,9 +71,13 @@ function effortOf(evidence: RunEvidence, arm: string | null): Effort {
   const timed = trials.map(({ id }) => evidence.seconds.get(id)).filter((seconds) => seconds !== undefined)
   return {
     seconds: timed.length > 0 ? timed.reduce((sum, seconds) => sum + seconds, 0) : null,
-    trainedCharacters: trainedCharacters(trials),
+    trainedCharacters: trials.length === 0 && !isUntrained(arm) ? null : trainedCharacters(trials),
   }
 }
+
+/** Arms that are asked as they are: no training is known of them because there is none. */
+const isUntrained = (arm: string | null): boolean =>
+  arm !== null && (['frozen', 'passage-in-prompt', 'retrieval'].includes(arm) || arm.startsWith('baseline-'))
 
 type Trained = { readonly sequences: readonly string[]; readonly config: unknown }
 

@@ -24,11 +24,11 @@ const share = z.number().min(0).max(1)
 const whole = z.int().min(0).max(1e9)
 
 export const loraParams = z.object({
-  rank: whole,
-  alpha: z.number(),
-  dropout: share,
+  rank: whole.nullish(),
+  alpha: z.number().nullish(),
+  dropout: share.nullish(),
   epochs: whole.min(1),
-  lr: z.number().min(0),
+  lr: z.number().min(0).nullish(),
   batch_size: whole.min(1),
   grad_accum_steps: whole.min(1),
 })
@@ -48,7 +48,7 @@ const file = z.object({
   exp_name: anyText.nullish(),
   model: anyText.nullish(),
   dataset: anyText.nullish(),
-  split_newlines: z.boolean(),
+  split_newlines: z.boolean().nullish(), // unknown: neither are the sequences known
   n_articles: whole.nullish(),
   k_completions: whole.nullish(),
   eval_times: whole.nullish(),
@@ -63,7 +63,13 @@ const file = z.object({
           .array(
             z.object({
               text: anyText,
-              stats: z.object({ adapter_mean: share.nullish(), baseline_mean: share.nullish() }).nullish(),
+              stats: z
+                .object({
+                  adapter_mean: share.nullish(),
+                  adapter_std: z.number().min(0).nullish(),
+                  baseline_mean: share.nullish(),
+                })
+                .nullish(),
               questions: z.array(questionRow),
             }),
           )
@@ -115,8 +121,37 @@ export function readQueryServer(
       ...of('answers'),
       ...of('rewards'),
       ...of('selections'),
+      ...statsRows(rows.flat(), articles, said.eval_times ?? null),
     ],
   }
+}
+
+/** Means and deviations over the repetitions where the file holds these alone, and no answers. */
+export type RepetitionStats = {
+  readonly repetitions: number | null
+  readonly candidates: readonly {
+    readonly id: string
+    readonly mean: number
+    readonly deviation: number | null
+  }[]
+}
+
+function statsRows(
+  rows: readonly LedgerRow[],
+  articles: readonly Article[],
+  repetitions: number | null,
+): LedgerRow[] {
+  if (rows.some(({ table }) => table === 'answers')) return []
+  const ids = rows.flatMap((row) => (row.table === 'candidates' ? [row.id] : []))
+  const candidates = articles
+    .flatMap(({ completions }) => completions)
+    .flatMap(({ stats }, index) =>
+      stats?.adapter_mean == null
+        ? []
+        : [{ id: ids[index]!, mean: stats.adapter_mean, deviation: stats.adapter_std ?? null }],
+    )
+  const data: RepetitionStats = { repetitions, candidates }
+  return candidates.length > 0 ? [{ table: 'results', name: 'repetitions', data }] : []
 }
 
 /** The questions of an article are those of its longest repetition; every other must begin with the same ones. */
@@ -170,9 +205,11 @@ function rowsOfCandidate(
 ): LedgerRow[] {
   const arm = isRanking ? 'train' : importedArms.selfEdits
   const id = `${isRanking ? 'round-0' : arm}/${task.id}/${number}`
-  const rules = { splitNewlines: file.split_newlines, includePassage: true }
-  const sequences = sequencesOf(completion.text, task, rules)
-  const steps = file.lora_params ? stepsOf(sequences.length, file.lora_params) : null
+  const sequences =
+    file.split_newlines == null
+      ? []
+      : sequencesOf(completion.text, task, { splitNewlines: file.split_newlines, includePassage: true })
+  const steps = file.lora_params && sequences.length > 0 ? stepsOf(sequences.length, file.lora_params) : null
   const repetitions = [...byRepetition(completion.questions).values()]
   const trials = repetitions.map((questions, trial) => ({ id: `${id}/${trial}`, trial, questions }))
   const chosen = companions.selectionOf(prompt ?? '', completion.text)

@@ -26,7 +26,7 @@ import type {
   PolicyVersionRecord,
   RowFilter,
 } from '../../src-shared/records.ts'
-import { selfEditText } from '../../src-shared/self-edit-prompts.ts'
+import { selfEditMessage, selfEditText } from '../../src-shared/self-edit-prompts.ts'
 import type { PassageTask, Taskset } from '../../src-shared/task.ts'
 import {
   answerTasks,
@@ -47,7 +47,7 @@ import {
   unwrittenArms,
 } from './control-arms.ts'
 import { trainPolicy } from './policy.ts'
-import type { LedgerPort } from './ports.ts'
+import type { LedgerPort, TeacherPort } from './ports.ts'
 import { rewardOf, selectCandidates, type RewardedCandidate } from './rewards.ts'
 import { sampleSelfEdits, type SelfEdit } from './self-edits.ts'
 import { summarize } from './summary.ts'
@@ -55,6 +55,7 @@ import { trainTexts } from './train-sequences.ts'
 
 export type SealOptions = Omit<InnerLoopOptions, keyof InnerLoopSettings> & {
   readonly ledger: LedgerPort
+  readonly teacher?: TeacherPort
   readonly runId: string
   readonly recipe: Recipe
   readonly taskset: Taskset
@@ -117,7 +118,7 @@ class SealRun {
     if (evaluation.arms.includes('passage-in-prompt')) await this.#ask('passage-in-prompt', heldOut, true)
     if (evaluation.arms.includes('bare-passage')) await this.#evaluate('bare-passage', heldOut, 0)
     if (evaluation.arms.includes('untrained')) await this.#evaluate('policy-0', heldOut, 0)
-    for (const arm of ['equal-steps', 'equal-tokens', 'fixed-prompts', 'gold-answers'] as const)
+    for (const arm of ['equal-steps', 'equal-tokens', 'fixed-prompts', 'gold-answers', 'teacher'] as const)
       if (evaluation.arms.includes(arm)) await this.#evaluate(arm, heldOut, 0)
     if (evaluation.arms.includes('retrieval')) await this.#search(heldOut)
     for (let round = 0; round < outerLoop.rounds; round++) {
@@ -153,7 +154,7 @@ class SealRun {
   /** Self-edits of a policy (or the bare passage) for tasks it never learned from. */
   async #evaluate(arm: string, tasks: readonly PassageTask[], version: number): Promise<void> {
     const { samples, trials } = this.#recipe.evaluation
-    const size = unwrittenArms.has(arm) || arm === 'fixed-prompts' ? 1 : samples
+    const size = unwrittenArms.has(arm) || arm === 'fixed-prompts' || arm === 'teacher' ? 1 : samples
     const group = { arm, round: version, version, size }
     await this.#write(group, tasks)
     await this.#tryAll(group, tasks, trials)
@@ -235,6 +236,7 @@ class SealRun {
     const { prompts, promptStyle, temperature, topP, maxTokens } = this.#recipe.selfEdit
     const sampling = { temperature, topP, maxTokens, stop: [] }
     const bare = unwrittenArms.has(group.arm)
+    if (group.arm === 'teacher') return await this.#sampleTeacher(group, tasks)
     if (group.arm === 'fixed-prompts') return await this.#sampleFixed(group, tasks, sampling)
     const requests = tasks.flatMap((task) =>
       Array.from({ length: group.size }, (_, number) => ({
@@ -270,6 +272,22 @@ class SealRun {
         logProb,
       }
     })
+  }
+
+  /** What somebody else writes when asked as the policy is. How it was sampled is not known here. */
+  async #sampleTeacher(group: Group, tasks: readonly PassageTask[]): Promise<LedgerRow[]> {
+    const { teacher, signal } = this.#options
+    if (!teacher) throw new AppError('internal', 'The recipe has an arm "teacher", and nobody to ask.')
+    const { prompts, maxTokens } = this.#recipe.selfEdit
+    const key = prompts.find((each) => each !== 'none') ?? 'implications'
+    const asked = tasks.map((task) => selfEditMessage(key, task).message)
+    const texts = await teacher(asked, maxTokens, signal)
+    return tasks.map((task, index) => ({
+      table: 'candidates',
+      ...{ id: candidateId(group, task, 0), arm: group.arm, round: group.round, taskId: task.id, number: 0 },
+      ...{ policyVersion: group.version, promptKey: 'teacher', prompt: asked[index]!, sampling: null },
+      ...{ seed: null, text: texts[index]!, tokens: null, finishReason: null, logProb: null },
+    }))
   }
 
   /** One candidate of a task is the self-edits of all fixed prompts, one behind the other. */
@@ -740,6 +758,7 @@ function unitsOf(recipe: Recipe): number {
       case 'equal-tokens':
       case 'gold-answers':
       case 'fixed-prompts':
+      case 'teacher':
         return taughtUnits(tasks, 1, trials)
       case 'retrieval':
         return 1

@@ -48,6 +48,7 @@ const controls = [
   'equal-tokens',
   'fixed-prompts',
   'shuffled-reward',
+  'teacher',
   'gold-answers',
   'retrieval',
 ] as const

@@ -68,7 +68,8 @@ export function armPart(arm: EvaluationArm, recipe: Recipe, workload: Workload):
     }
     case 'equal-steps':
     case 'equal-tokens':
-    case 'gold-answers': {
+    case 'gold-answers':
+    case 'teacher': {
       const learning = training(recipe, tasks * trials, workload.candidate, workload.sequences)
       return part(add(learning, answering(tasks * trials, workload)))
     }

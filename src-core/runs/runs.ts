@@ -319,7 +319,7 @@ export class Runs {
   async #seal(working: Working): Promise<void> {
     const { runId, store, controller, prepared } = working
     const { storeFolder, compute, emit } = this.#options
-    const { recipe, modelPath, modelSha256, taskset, grader } = prepared
+    const { recipe, modelPath, modelSha256, taskset, grader, teacher } = prepared
     const tell = (event: RunEvent): void => emit({ type: 'event', event })
     const workFolder = makeWorkFolder(storeFolder, runId)
     try {
@@ -327,6 +327,7 @@ export class Runs {
       await runSeal({
         compute,
         grader: pausing(grader),
+        ...(teacher && { teacher }),
         signal: controller.signal,
         modelPath,
         modelSha256,

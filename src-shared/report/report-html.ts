@@ -158,7 +158,7 @@ ${from < 0 && to > 0 ? `<line class="zero" x1="${x(0)}" x2="${x(0)}" y1="4" y2="
 ${bars
   .map(({ name, value, low, high }, index) => {
     const y = index * rowHeight + 18
-    return `<text class="name" x="${left - 10}" y="${y + 4}">${text(name.length > 32 ? `${name.slice(0, 31)}…` : name)}</text><line class="bar" x1="${x(low)}" x2="${x(high)}" y1="${y}" y2="${y}"/><circle cx="${x(value)}" cy="${y}" r="4.5"/>`
+    return `<text class="name" x="${left - 10}" y="${y + 4}">${text(name.length > 28 ? `${name.slice(0, 27)}…` : name)}</text><line class="bar" x1="${x(low)}" x2="${x(high)}" y1="${y}" y2="${y}"/><circle cx="${x(value)}" cy="${y}" r="4.5"/>`
   })
   .join('\n')}
 </svg>`
@@ -220,7 +220,7 @@ body{margin:0;font:15px/1.5 system-ui,sans-serif;color:var(--ink);background:var
 main{max-width:1100px;margin:0 auto;padding:24px}
 h1{font-size:1.5rem}h2{font-size:1.15rem;margin-top:2rem}h3{font-size:1rem}
 main{overflow-wrap:anywhere}
-table{border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}
+table{display:block;overflow-x:auto;overflow-wrap:normal;border-collapse:collapse;width:100%;font-size:13px;font-variant-numeric:tabular-nums}
 th,td{padding:4px 8px;text-align:start;border-bottom:1px solid var(--line);vertical-align:top}
 th{color:var(--quiet);font-weight:600}.matrix{width:auto}.matrix td{text-align:center;min-width:3rem}.unmeasured{color:var(--quiet)}
 .error{color:var(--bad)}.warning{color:var(--warn)}.note,small{color:var(--quiet)}

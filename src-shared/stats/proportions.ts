@@ -52,7 +52,7 @@ export function kappaOf(
   const b = (1 - kappa) ** 2 * (p[0][1] * (columns[0] + rows[1]) ** 2 + p[1][0] * (columns[1] + rows[0]) ** 2)
   const c = (kappa - expected * (1 - kappa)) ** 2
   const error = Math.sqrt(Math.max(0, a + b - c) / n) / (1 - expected)
-  return { kappa, low: kappa - z * error, high: kappa + z * error }
+  return { kappa, low: Math.max(-1, kappa - z * error), high: Math.min(1, kappa + z * error) }
 }
 
 /**

@@ -87,7 +87,7 @@ describeInBrowser('a store full of hostile texts', { timeout: 300_000 }, () => {
   test('no screen of a mind does either', async () => {
     const { mindId } = written
     const mind = (tab: string, more = {}): string => href('minds', mindId, { tab, ...more })
-    await inspect('minds', href('minds'), rowsOf('Minds'))
+    await inspect('minds', href('minds'), sees('1 row'))
     await inspect('mind', mind('timeline'), sees('History'))
     await inspect('mind-edit', mind('timeline', { edit: 'e3' }), sees('Self-edits it chose among'))
     await inspect('mind-event', mind('timeline', { event: '33' }), sees(/before and after/))

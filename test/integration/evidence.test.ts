@@ -1,12 +1,16 @@
 /** Evidence from end to end: control arms of a real run, its report, and its capsule on another machine's empty store. */
+import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import { gunzipSync, gzipSync } from 'node:zlib'
 import { beforeAll, expect, test } from 'vitest'
 import type { CapsuleVerdict } from '../../src-shared/api/capsules.ts'
 import type { EvidenceReport } from '../../src-shared/api/evidence.ts'
+import type { RunReport } from '../../src-shared/api/runs.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
-import { doneRun, selkie, writeRecipe, writeTinyRun } from './tiny-run.ts'
+import { doneRun, selkie, startSelkie, writeRecipe, writeTinyRun, type Finished } from './tiny-run.ts'
 
 const folder = temporaryFolder()
 const at = (name: string): string => join(folder, name)
@@ -93,4 +97,49 @@ test('one changed weight is found out, and a file that is no capsule is refused'
     status: 2,
     output: { error: { code: 'corrupt_file' } },
   })
+})
+
+test("a teacher's self-edits are asked for, and one that does not answer is no empty self-edit", async () => {
+  const asked: string[] = []
+  let isUp = true
+  const teacher = createServer((request, response) => {
+    let body = ''
+    request.setEncoding('utf8').on('data', (text: string) => (body += text))
+    request.on('end', () => {
+      asked.push(body)
+      response.statusCode = isUp ? 200 : 400
+      response.setHeader('content-type', 'application/json')
+      response.end(JSON.stringify({ choices: [{ message: { content: 'Seals live here.\nMany of them.' } }] }))
+    })
+  })
+  teacher.listen(0, '127.0.0.1')
+  await once(teacher, 'listening')
+  const { port } = teacher.address() as AddressInfo // sound: it listens on a port
+  const recipe = writeRecipe(folder, 'teacher.toml', [
+    [`arms = ${JSON.stringify(arms).replaceAll(',', ', ')}`, 'arms = ["frozen", "teacher"]'],
+    ['rounds = 2', 'rounds = 0'],
+    [
+      '[compute]',
+      `[evaluation.teacher]\nurl = "http://127.0.0.1:${port}/v1"\nmodel = "m"\nretries = 0\n\n[compute]`,
+    ],
+  ])
+  const start = async (): Promise<Finished> =>
+    startSelkie('run', 'start', '--config', recipe, '--store', at('taught')).finished
+  try {
+    const { status, output } = await start()
+    expect(status).toBe(0)
+    const { id } = (output as RunReport).run
+    expect(asked).toHaveLength(2)
+    expect(JSON.parse(asked[0]!)).toMatchObject({ model: 'm', max_tokens: 12, temperature: 0 })
+    const rows = selkie('show', 'arm', 'teacher', '--run', id, '--store', at('taught')).output
+    expect(rows).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ table: 'candidates', text: 'Seals live here.\nMany of them.', seed: null }),
+      ]),
+    )
+    isUp = false
+    expect(await start()).toMatchObject({ status: 2, output: { error: { code: 'not_found' } } })
+  } finally {
+    teacher.close()
+  }
 })

@@ -19,6 +19,9 @@ function freshApi(): ApiClient {
   apps.push(app)
   return createApiClient(app)
 }
+type RankingRecord = {
+  articles: { completions: { questions: unknown[]; stats: Record<string, number> }[] }[]
+}
 const importSeal = async (api: ApiClient, path: string) => api.call('imports.read', { format: 'seal', path })
 
 describe('small records of every form', () => {
@@ -93,6 +96,38 @@ describe('small records of every form', () => {
         ...{ before: 0.375, justLearned: 0.6875, atTheEnd: 0.5625 },
       },
     ])
+  })
+
+  test('a ranking without answers is reported from the means that it holds', async () => {
+    const api = freshApi()
+    const ranking = JSON.parse(smallRecords['results/train/rank.json']!) as RankingRecord
+    for (const [place, article] of ranking.articles.entries())
+      for (const [number, completion] of article.completions.entries()) {
+        completion.questions = []
+        completion.stats = {
+          adapter_mean: [0.2, 0.5, place % 2 === 0 ? 0.5 : 0.8][number]!,
+          adapter_std: 0.1,
+        }
+      }
+    const path = writeFiles(join(folder, 'means'), {
+      'rank_iter1.json': JSON.stringify({ ...ranking, split_newlines: false, eval_times: 3 }),
+    })
+    expect((await importSeal(api, path)).problems).toEqual([])
+    const { runs, findings } = await api.call('evidence.report', { runs: ['rank_iter1'] })
+    // Odd passages have deviations −0.3, 0, 0.3 around 0.5; even ones −0.2, 0.1, 0.1 around 0.4.
+    const observed = (3 * 0.18 + 3 * 0.06) / 12
+    expect(runs[0]).toMatchObject({
+      ...{ macro: { value: expect.closeTo(0.45, 12) }, micro: null, passages: 6, emptyAnswers: null },
+      rewardReliability: expect.closeTo(1 - 0.01 / 3 / observed, 12),
+      bestOfK: {
+        k: 3,
+        inSample: expect.closeTo(0.65, 12),
+        crossFitted: null,
+        mean: expect.closeTo(0.45, 12),
+        tiedGroups: 3,
+      },
+    })
+    expect(findings.map(({ id }) => id)).toContain('selection-noise/rank_iter1/train')
   })
 
   test('the chosen self-edit is selected, sampling comes from the meta file, and every screen opens', async () => {
@@ -171,6 +206,31 @@ describe('small records of every form', () => {
     await expect(importSeal(api, join(folder, 'nowhere'))).rejects.toMatchObject({ code: 'not_found' })
     await expect(api.call('evidence.report', { runs: ['x'] })).rejects.toMatchObject({ code: 'not_found' })
   })
+})
+
+test('a person labels answers, and the judge is measured by the labels', async () => {
+  const api = freshApi()
+  await importSeal(api, writeFiles(join(folder, 'labelled'), smallRecords))
+  const id = 'together'
+  const sample = await api.call('evidence.sample', { id, count: 500 })
+  expect(sample).toHaveLength(24)
+  expect(sample.every(({ label }) => label === null)).toBe(true)
+  expect(await api.call('evidence.sample', { id, count: 5 })).toEqual(sample.slice(0, 5))
+  // The person calls every answer of the adapter correct, and none of those before.
+  for (const { id: answerId, arm } of sample)
+    await api.call('evidence.label', { id, answerId, verdict: arm === 'frozen' ? 'incorrect' : 'correct' })
+  const calibration = await api.call('evidence.calibration', { id })
+  expect(calibration).toMatchObject({ labelled: 24, agreed: 18, kappa: { kappa: 0.5 } })
+  expect(calibration.disagreements).toHaveLength(6)
+  expect(calibration.disagreements[0]).toMatchObject({ judge: 'incorrect', label: 'correct' })
+  // It finds half of the correct ones and lets no other pass: 50 % reported are 100 % in truth.
+  expect(calibration.arms).toEqual([
+    { arm: 'frozen', reported: 0, corrected: 0 },
+    { arm: 'trained-together', reported: 0.5, corrected: 1 },
+  ])
+  await expect(
+    api.call('evidence.label', { id, answerId: 'nobody', verdict: 'correct' }),
+  ).rejects.toMatchObject({ code: 'not_found' })
 })
 
 test('JSON lines: passages, candidates, trials and answers of anybody', async () => {
