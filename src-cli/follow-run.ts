@@ -72,7 +72,8 @@ export async function pollRun(api: ApiClient, id: string): Promise<RunReport> {
       for (const event of await api.call('runs.events', { id, after })) {
         after = event.sequence
         display.event(event)
-        if (event.type === 'unit') display.progress({ runId: id, secondsLeft: null, ...unitOf(event) })
+        if (event.type === 'unit')
+          display.progress({ runId: id, secondsLeft: null, load: null, ...unitOf(event) })
       }
       const report = await api.call('runs.show', { id })
       if (!report.isWorkedOn) return report

@@ -32,6 +32,7 @@ import { rowsOf } from './runs/rows-of.ts'
 import { Runs } from './runs/runs.ts'
 import { fsck } from './store/fsck.ts'
 import { examine } from './system/doctor.ts'
+import { createLoadMeter } from './system/load-meter.ts'
 import { machineOf } from './system/machine.ts'
 import { createAdapterViews } from './views/adapter-views.ts'
 import { createViews } from './views/views.ts'
@@ -78,6 +79,7 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     storeFolder,
     codeVersion: surroundings.selkieVersion,
     emit: (news) => emit('run', news),
+    meterLoad: () => createLoadMeter(() => compute.processIds),
   })
   const capsules = createCapsules(runs)
   const adapters = createAdapterViews({ runs, compute, workingFolder: surroundings.workingFolder })

@@ -8,6 +8,7 @@ export const launchWithUtilityProcess: Launch = (entry) => {
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   return {
+    processId: () => child.pid,
     send: (message) => child.postMessage(message),
     onMessage: (listener) => child.on('message', listener),
     onOutput: (listener) => {

@@ -48,6 +48,11 @@ export class ComputeClient<Methods extends ComputeMethods> {
     this.#options = { readyTimeoutMs: 60_000, stopTimeoutMs: 3_000, ...options }
   }
 
+  /** Undefined while no process runs. */
+  get processId(): number | undefined {
+    return this.#running?.child.processId()
+  }
+
   /** Starts the process if need be. Throws what kept it from starting. */
   async ready(): Promise<ComputeReady> {
     return await this.#start().ready.promise

@@ -45,6 +45,11 @@ export class Compute {
     return await this.#turns.take(device, options.signal, request, place)
   }
 
+  /** Of the processes that run now. */
+  get processIds(): readonly number[] {
+    return Array.from(this.#clients.values(), ({ processId }) => processId).filter((id) => id !== undefined)
+  }
+
   async dispose(): Promise<void> {
     await Promise.all(Array.from(this.#clients.values(), (client) => client.dispose()))
   }

@@ -7,6 +7,7 @@ export const launchWithFork: Launch = (entry) => {
   // Advanced serialization carries typed arrays. Nothing that a child prints may reach the host's own stdout.
   const child = fork(entry, { serialization: 'advanced', stdio: ['ignore', 'pipe', 'pipe', 'ipc'] })
   return {
+    processId: () => child.pid,
     send: (message) => {
       // Sound: `Serializable` is narrower than what advanced serialization carries. A failed send means that the
       // child is dying, which `close` reports.

@@ -3,6 +3,8 @@
 export type ChildExit = { readonly code: number | null; readonly signal: string | null }
 
 export type ChildHandle = {
+  /** Of the operating system; undefined for a child that does not run. */
+  processId(): number | undefined
   send(message: unknown): void
   onMessage(listener: (message: unknown) => void): void
   /** Whatever the child writes to stdout or stderr. */

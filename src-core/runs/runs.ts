@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto'
 import { existsSync, rmSync } from 'node:fs'
-import type { LearnInput, RunNews, RunProgress, RunReport } from '../../src-shared/api/runs.ts'
+import type { LearnInput, MachineLoad, RunNews, RunProgress, RunReport } from '../../src-shared/api/runs.ts'
 import type { Review, ReviewVerdict } from '../../src-shared/api/workbench.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { recipeSchema, type Recipe } from '../../src-shared/recipe.ts'
@@ -27,6 +27,8 @@ export type RunsOptions = RunTools & {
   readonly storeFolder: string
   readonly codeVersion: string
   readonly emit: (news: RunNews) => void
+  /** Each look tells the load since the one before. */
+  readonly meterLoad: () => { look(): MachineLoad }
 }
 
 export type RepeatedRun = {
@@ -48,6 +50,8 @@ type Working = {
 
 /** How often a request to cancel is looked for; one to pause is looked for between units of work. */
 const cancelPollMs = 500
+/** How often the machine's load is looked at, and told. */
+const loadMs = 1_000
 
 export class Runs {
   readonly #options: RunsOptions
@@ -321,7 +325,17 @@ export class Runs {
     const { storeFolder, compute, emit } = this.#options
     const { recipe, modelPath, modelSha256, taskset, grader, teacher } = prepared
     const tell = (event: RunEvent): void => emit({ type: 'event', event })
+    const meter = this.#options.meterLoad()
+    let load = meter.look()
+    const report = (progress: RunProgress): void => {
+      working.progress = progress
+      emit({ type: 'progress', progress })
+    }
     const workFolder = makeWorkFolder(storeFolder, runId)
+    const timer = setInterval(() => {
+      load = meter.look()
+      if (working.progress) report({ ...working.progress, load })
+    }, loadMs)
     try {
       tell(store.appendEvent(runId, 'running', null))
       await runSeal({
@@ -338,11 +352,11 @@ export class Runs {
         workFolder,
         isPaused: () => working.isPaused || isRequested(storeFolder, runId, 'pause'),
         onProgress: clock((progress) => {
-          working.progress = { runId, ...progress }
-          emit({ type: 'progress', progress: working.progress })
+          report({ runId, ...progress, load })
         }),
       })
     } finally {
+      clearInterval(timer)
       rmSync(workFolder, { recursive: true }) // its room may be needed to record the end on a full disk
     }
   }
@@ -369,7 +383,9 @@ function announced(store: Store, tell: (event: RunEvent) => void): LedgerPort {
 }
 
 /** Adds how long is left, from how long this process's units took. */
-function clock(report: (progress: Omit<RunProgress, 'runId'>) => void): (progress: SealProgress) => void {
+function clock(
+  report: (progress: Omit<RunProgress, 'runId' | 'load'>) => void,
+): (progress: SealProgress) => void {
   let first: { readonly done: number; readonly atMs: number } | undefined
   return (progress) => {
     const atMs = performance.now()

@@ -9,6 +9,17 @@ export type RunProgress = {
   readonly done: number // units of work of the whole run
   readonly total: number
   readonly secondsLeft: number | null // null while nothing was measured
+  readonly load: MachineLoad | null // null where another process works on the run
+}
+
+/** Of the machine that works on a run, over about the last second. */
+export type MachineLoad = {
+  readonly processors: number
+  readonly busyShare: number | null // of all processors' time, whoever took it
+  readonly computeProcessors: number | null // that the compute processes kept busy; null where it cannot be told
+  readonly computeBytes: number | null // their memory in use
+  readonly memoryFreeBytes: number
+  readonly memoryTotalBytes: number
 }
 
 /** News of a run that this host works on. */

@@ -71,6 +71,10 @@ describeInBrowser('the workbench', { timeout: runPatienceMs }, () => {
 
   test('rounds appear while the run works, and a reload in the middle loses nothing', async () => {
     await page.getByText(/n = \d+ candidates; a cell opens/).waitFor({ timeout: runPatienceMs })
+    await page
+      .getByRole('group', { name: 'Load of the machine' })
+      .getByText(/compute processes \d/)
+      .waitFor()
     await pictures('run-live')
     const before = await shownCandidates()
     expect(before).toBeGreaterThan(0)

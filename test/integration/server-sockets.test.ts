@@ -53,7 +53,7 @@ const event = (sequence: number, runId = 'r'): RunNews => ({
 })
 const progress = (done: number, runId = 'r'): RunNews => ({
   type: 'progress',
-  progress: { runId, phase: 'trying', text: '', done, total: 100, secondsLeft: null },
+  progress: { runId, phase: 'trying', text: '', done, total: 100, secondsLeft: null, load: null },
 })
 
 /** Follows a page's connection. */

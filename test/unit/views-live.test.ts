@@ -4,6 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { Runs } from '../../src-core/runs/runs.ts'
+import { createLoadMeter } from '../../src-core/system/load-meter.ts'
 import { ArmsByNow } from '../../src-core/views/arms.ts'
 import { viewRun } from '../../src-core/views/run-view.ts'
 import { createViews, type Views } from '../../src-core/views/views.ts'
@@ -84,6 +85,7 @@ function host(name: string, stopAt: number): Working {
     env: {},
     storeFolder,
     codeVersion: '0',
+    meterLoad: () => createLoadMeter(() => []),
     emit: (item) => {
       news.push(item)
       if (item.type === 'event' && ['done', 'failed'].includes(item.event.type)) ended.resolve()
