@@ -192,7 +192,7 @@ function describeForgetting({ model, edits, generalAbilityBefore, strategies }: 
   ].join('\n')
 }
 
-const describeBrowser = ({ screens, scrolling, heapBytes }: BrowserTimings): string =>
+const describeBrowser = ({ screens, scrolling, heapBytes, live }: BrowserTimings): string =>
   [
     table(
       [...screens, { ...scrolling, name: `a frame of ${scrolling.frames}, scrolling` }].map(
@@ -204,6 +204,7 @@ const describeBrowser = ({ screens, scrolling, heapBytes }: BrowserTimings): str
       ),
     ),
     `  memory of the page’s JavaScript: ${bytes(heapBytes)}`,
+    `  a run with ${live.eventsPerSecond.toFixed(0)} events a second: the longest task ${live.longestTaskMs === null ? 'below 50 ms' : `${live.longestTaskMs.toFixed(0)} ms`}, all shown ${live.behindMs.toFixed(0)} ms after the last of ${live.events}`,
   ].join('\n')
 
 const describeUi = (timings: readonly UiTiming[]): string =>
