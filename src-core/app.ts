@@ -9,7 +9,7 @@ import { createCapsules } from './capsules/capsules.ts'
 import { Compute, type ComputeEntries } from './compute/compute.ts'
 import type { Launch } from './compute/launcher.ts'
 import { calibrationOf, labelAnswer, sampleAnswers } from './evidence/calibration.ts'
-import { reportOf } from './evidence/report.ts'
+import { createReports } from './evidence/kept-reports.ts'
 import { importRecords } from './imports/imports.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { createJobRunner } from './jobs/run.ts'
@@ -76,6 +76,7 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     emit: (news) => emit('run', news),
   })
   const capsules = createCapsules(runs)
+  const reports = createReports()
   const adapters = createAdapterViews({ runs, compute, workingFolder: surroundings.workingFolder })
   const planTools = {
     compute,
@@ -126,7 +127,7 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
         write: (work) => runs.write(work),
         codeVersion: surroundings.selkieVersion,
       }),
-    'evidence.report': ({ runs: names }) => runs.read((store) => reportOf(store, names)),
+    'evidence.report': ({ runs: names }) => runs.read((store) => reports(store, names)),
     'evidence.sample': ({ id, count }) => runs.read((store) => sampleAnswers(store, id, count)),
     'evidence.label': (input) => {
       runs.write((store) => labelAnswer(store, input))
