@@ -10,7 +10,7 @@ import { createCapsules } from './capsules/capsules.ts'
 import { Compute, type ComputeEntries } from './compute/compute.ts'
 import type { Launch } from './compute/launcher.ts'
 import { calibrationOf, labelAnswer, sampleAnswers } from './evidence/calibration.ts'
-import { reportOf } from './evidence/report.ts'
+import { createReports } from './evidence/kept-reports.ts'
 import { importRecords } from './imports/imports.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { createJobRunner } from './jobs/run.ts'
@@ -82,6 +82,7 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     meterLoad: () => createLoadMeter(() => compute.processIds),
   })
   const capsules = createCapsules(runs)
+  const reports = createReports()
   const adapters = createAdapterViews({ runs, compute, workingFolder: surroundings.workingFolder })
   const hashModel = createModelHasher()
   const codeVersion = surroundings.selkieVersion
@@ -146,7 +147,7 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
         write: (work) => runs.write(work),
         codeVersion: surroundings.selkieVersion,
       }),
-    'evidence.report': ({ runs: names }) => runs.read((store) => reportOf(store, names)),
+    'evidence.report': ({ runs: names }) => runs.read((store) => reports(store, names)),
     'evidence.sample': ({ id, count }) => runs.read((store) => sampleAnswers(store, id, count)),
     'evidence.label': (input) => {
       runs.write((store) => labelAnswer(store, input))

@@ -1,5 +1,11 @@
 /** Builds the report of one or several runs from their ledgers alone. */
-import type { ContinualMatrix, Effort, EvidenceReport, ReportRun } from '../../src-shared/api/evidence.ts'
+import type {
+  ContinualMatrix,
+  Effort,
+  EvidenceReport,
+  ReportArm,
+  ReportRun,
+} from '../../src-shared/api/evidence.ts'
 import { canonicalJson, type Json } from '../../src-shared/canonical-json.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { meanOf } from '../../src-shared/stats/means.ts'
@@ -41,27 +47,29 @@ function armSides(evidence: RunEvidence) {
 }
 
 function reportRun(evidence: RunEvidence): ReportRun {
-  const { run, arms } = evidence
+  const { run } = evidence
   const arm = mainArm(evidence)
+  const arms = [...evidence.arms.keys()].map((name) => reportArm(evidence, name))
+  const main = arms.find(({ name }) => name === arm) ?? reportArm(evidence, arm)
   return {
-    ...lineOfArm(evidence, arm, run.id),
+    ...main,
+    name: run.id,
     id: run.id,
     arm,
-    answers: arms.get(arm ?? '')?.length ?? 0,
-    ...effortOf(evidence, arm),
     bca: bcaOfArm(evidence, arm),
     adapterBytes: evidence.adapterBytes,
-    arms: [...arms].map(([name, answers]) => ({
-      ...lineOfArm(evidence, name, name),
-      ...effortOf(evidence, name),
-      answers: answers.length,
-    })),
+    arms,
     model: evidence.modelName,
     seed: run.seed,
     settings: canonicalJson(evidence.settings as Json, 'the settings'), // sound: it comes from a JSON column
     codeVersion: run.codeVersion,
     ledger: evidence.ledger,
   }
+}
+
+function reportArm(evidence: RunEvidence, arm: string | null): ReportArm {
+  const answers = evidence.arms.get(arm ?? '')?.length ?? 0
+  return { ...lineOfArm(evidence, arm, arm ?? ''), ...effortOf(evidence, arm), answers }
 }
 
 function effortOf(evidence: RunEvidence, arm: string | null): Effort {
