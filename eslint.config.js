@@ -22,8 +22,8 @@ const importTable = {
     may: [
       'src-shared',
       ...[
-        ...['adapter-files', 'api', 'compute', 'evidence', 'imports', 'jobs', 'minds', 'models', 'recipes'],
-        ...['runs', 'store', 'system', 'views'],
+        ...['adapter-files', 'api', 'capsules', 'compute', 'evidence', 'imports', 'jobs', 'minds'],
+        ...['models', 'recipes', 'runs', 'store', 'system', 'views'],
       ].map((folder) => `src-core/${folder}`),
     ],
     outside: [node],
@@ -57,6 +57,10 @@ const importTable = {
   'src-core/adapter-files': { may: ['src-shared', 'src-core/models'], outside: [node, ...only('zod')] },
   'src-core/imports': {
     may: ['src-shared', ...['loop', 'store', 'tasksets'].map((folder) => `src-core/${folder}`)],
+    outside: [node, ...only('zod')],
+  },
+  'src-core/capsules': {
+    may: ['src-shared', ...['loop', 'runs', 'store', 'tasksets'].map((folder) => `src-core/${folder}`)],
     outside: [node, ...only('zod')],
   },
   'src-core/evidence': {

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { adaptersCommand } from './commands/adapters.ts'
 import { askCommand } from './commands/ask.ts'
 import { benchCommand } from './commands/bench.ts'
+import { capsuleCommand } from './commands/capsule.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { fsckCommand } from './commands/fsck.ts'
@@ -39,6 +40,7 @@ for (const create of [
   reviewCommand,
   importCommand,
   reportCommand,
+  capsuleCommand,
   adaptersCommand,
   askCommand,
   fsckCommand,

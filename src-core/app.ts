@@ -6,8 +6,10 @@ import type { Recipe } from '../src-shared/recipe.ts'
 import type { Transport } from '../src-shared/api/transport.ts'
 import { createAdapterJobs } from './adapter-files/adapter-jobs.ts'
 import { createDispatch } from './api/router.ts'
+import { createCapsules } from './capsules/capsules.ts'
 import { Compute, type ComputeEntries } from './compute/compute.ts'
 import type { Launch } from './compute/launcher.ts'
+import { calibrationOf, labelAnswer, sampleAnswers } from './evidence/calibration.ts'
 import { reportOf } from './evidence/report.ts'
 import { importRecords } from './imports/imports.ts'
 import { Jobs } from './jobs/jobs.ts'
@@ -77,6 +79,7 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     codeVersion: surroundings.selkieVersion,
     emit: (news) => emit('run', news),
   })
+  const capsules = createCapsules(runs)
   const adapters = createAdapterViews({ runs, compute, workingFolder: surroundings.workingFolder })
   const hashModel = createModelHasher()
   const codeVersion = surroundings.selkieVersion
@@ -142,6 +145,16 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
         codeVersion: surroundings.selkieVersion,
       }),
     'evidence.report': ({ runs: names }) => runs.read((store) => reportOf(store, names)),
+    'evidence.sample': ({ id, count }) => runs.read((store) => sampleAnswers(store, id, count)),
+    'evidence.label': (input) => {
+      runs.write((store) => labelAnswer(store, input))
+      return runs.read((store) => calibrationOf(store, input.id))
+    },
+    'evidence.calibration': ({ id }) => runs.read((store) => calibrationOf(store, id)),
+    'capsules.pack': ({ id, path }) => capsules.pack(id, path),
+    'capsules.verify': ({ path }) => capsules.verify(path),
+    'capsules.replay': ({ path, model }) => capsules.replay(path, model),
+    'capsules.grade': ({ path, id }) => capsules.grade(path, id),
     ...adapters.methods,
     ...minds.methods,
     ...createViews({ runs, storeFolder, downloadFolder: models.downloadFolder }),

@@ -12,6 +12,7 @@ export const views: Readonly<Record<Screen, View>> = {
   minds: { title: 'Minds', load: () => import('./views/MindsView.svelte') },
   mind: { title: 'Mind', load: () => import('./views/MindView.svelte') },
   adapters: { title: 'Adapters', load: () => import('./views/AdaptersView.svelte') },
+  evidence: { title: 'Evidence', load: () => import('./views/EvidenceView.svelte') },
   compare: { title: 'Compare', load: () => import('./views/CompareView.svelte') },
   playground: { title: 'Playground', load: () => import('./views/PlaygroundView.svelte') },
   models: { title: 'Models', load: () => import('./views/ModelsView.svelte') },

@@ -17,6 +17,12 @@ export const evaluationArms = [
   'untrained',
   'each-round',
   'passage-in-prompt',
+  'equal-steps',
+  'equal-tokens',
+  'gold-answers',
+  'fixed-prompts',
+  'retrieval',
+  'shuffled-reward',
 ] as const
 
 const text = z.string().min(1, 'must not be empty')
@@ -203,21 +209,30 @@ const outerLoop = z.strictObject({
   optimizer,
 })
 
-const evaluation = z.strictObject({
-  split: z
-    .enum(['validation', 'test'])
-    .describe('Tasks to evaluate on. Choose on validation, report on test.'),
-  tasks: count.describe('How many of them.'),
-  samples: count.default(1).describe('Self-edits per task.'),
-  trials: count.default(1).describe('Adapters trained per self-edit.'),
-  arms: z
-    .array(z.enum(evaluationArms))
-    .min(1, 'must name at least one arm')
-    .readonly()
-    .describe(
-      'What is compared: no training, training on the passage alone, self-edits of the untrained policy, those of the policy after each round, the passage put into the prompt.',
-    ),
-})
+const evaluation = z
+  .strictObject({
+    split: z
+      .enum(['validation', 'test'])
+      .describe('Tasks to evaluate on. Choose on validation, report on test.'),
+    tasks: count.describe('How many of them.'),
+    samples: count.default(1).describe('Self-edits per task.'),
+    trials: count.default(1).describe('Adapters trained per self-edit.'),
+    arms: z
+      .array(z.enum(evaluationArms))
+      .min(1, 'must name at least one arm')
+      .readonly()
+      .describe(
+        'What is compared: no training, training on the passage alone, self-edits of the untrained policy, those of the policy after each round, the passage put into the prompt. Controls: the passage repeated for as many steps or as much text as the self-edits of the untrained policy, the questions with their answers, self-edits of several fixed prompts together, the passage that a search finds put into the prompt, a policy that learned from rewards dealt out at random.',
+      ),
+  })
+  .refine(
+    ({ arms }) =>
+      arms.includes('untrained') || !(arms.includes('equal-steps') || arms.includes('equal-tokens')),
+    {
+      path: ['arms'],
+      message: 'must have "untrained" for "equal-steps" and "equal-tokens", which follow it',
+    },
+  )
 
 const compute = z.strictObject({
   threads: z

@@ -4,6 +4,7 @@ export type Route = { readonly path: readonly string[]; readonly query: URLSearc
 export const plainScreens = [
   'minds',
   'adapters',
+  'evidence',
   'compare',
   'playground',
   'models',

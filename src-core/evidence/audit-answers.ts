@@ -5,6 +5,7 @@ import { answerRow, finding, percent, runRow } from './finding.ts'
 import { isEmpty } from './lines.ts'
 
 const emptyShare = 0.01
+const fewEmpty = 2 // as many may happen in any run
 const ungradedShare = 0.01
 const fewGraded = 20
 
@@ -15,7 +16,7 @@ export function auditAnswers(evidence: RunEvidence): ReportFinding[] {
 function emptyAnswers({ run, arms }: RunEvidence): ReportFinding[] {
   return [...arms].flatMap(([arm, answers]) => {
     const empty = answers.filter(isEmpty)
-    if (empty.length <= emptyShare * answers.length) return []
+    if (empty.length <= Math.max(fewEmpty, emptyShare * answers.length)) return []
     const graded = answers.filter((answer) => !isEmpty(answer) && answer.verdict !== 'ungraded')
     const correct = graded.filter(({ verdict }) => verdict === 'correct').length
     const others = graded.length > 0 ? ` Of the others ${percent(correct / graded.length)} are correct.` : ''

@@ -17,7 +17,9 @@ function unequalSteps(lines: readonly ReportRun[]): ReportFinding[] {
     '',
     compared.map((line) => ({ line, run: line.id })),
   )
-  const within = lines.flatMap((run) =>
+  // An arm of equal steps answers the question.
+  const open = lines.filter(({ arms }) => !arms.some(({ name }) => name === 'equal-steps'))
+  const within = open.flatMap((run) =>
     stepsFinding(
       `/${run.id}`,
       run.arms.filter(({ name }) => isEvaluated(name)).map((line) => ({ line, run: run.id })),

@@ -11,7 +11,7 @@ import { holds, plainOf, wordsOf } from './plain-words.ts'
 const fewestWords = 8 // of a question in a row, and most of it: less is met by chance
 const graveShare = 0.02 // of the self-edits; fewer may be met by chance
 const copiedShare = 0.8
-const shortestQuestion = 5 // words
+const templateTasks = 3 // that ask the same about something else: then a writer can come upon the question by itself
 const shortestAnswer = 4 // characters
 
 /** Arms whose text is made from the questions on purpose. */
@@ -19,10 +19,11 @@ const openArms: ReadonlySet<string> = new Set(['gold-answers'])
 
 export function auditLeaks({ run, candidates, tasks }: RunEvidence): ReportFinding[] {
   const read = new Map<string, Task>()
+  const templates = templatesOf([...tasks.values()])
   const leaks = candidates.flatMap((each) => {
     const task = tasks.get(each.candidate.taskId)
     if (!task || openArms.has(each.candidate.arm)) return []
-    const known = read.get(task.id) ?? readTask(task)
+    const known = read.get(task.id) ?? readTask(task, templates)
     read.set(task.id, known)
     const what = leakOf(each, known)
     return what ? [{ id: each.candidate.id, what }] : []
@@ -51,7 +52,7 @@ type Task = {
 }
 
 /** Only what the passage does not hold. */
-function readTask({ title, passage, questions }: PassageTask): Task {
+function readTask({ title, passage, questions }: PassageTask, templates: ReadonlySet<string>): Task {
   const plain = plainOf(`${title} ${passage}`)
   return {
     passage: plain,
@@ -66,14 +67,30 @@ function readTask({ title, passage, questions }: PassageTask): Task {
             !holds(answer.plainQuestion, answer.plain),
         ),
     ),
-    questions: questions.map(({ question }) => runsOf(question).filter((run) => !holds(plain, run))),
+    questions: questions
+      .filter(({ question }) => !templates.has(templateOf(question, title)))
+      .map(({ question }) => runsOf(question).filter((run) => !holds(plain, run))),
   }
+}
+
+/** A question without the name of what it is about. */
+const templateOf = (question: string, title: string): string =>
+  plainOf(question).replaceAll(plainOf(title), ' … ')
+
+function templatesOf(tasks: readonly PassageTask[]): ReadonlySet<string> {
+  const all = tasks.flatMap(({ title, questions }) => [
+    ...new Set(questions.map(({ question }) => templateOf(question, title))),
+  ])
+  const counts = Map.groupBy(all, (template) => template)
+  return new Set(
+    [...counts].filter(([, found]) => found.length >= templateTasks).map(([template]) => template),
+  )
 }
 
 function runsOf(question: string): string[] {
   const words = wordsOf(question)
-  if (words.length < shortestQuestion) return []
-  const length = Math.min(words.length, Math.max(fewestWords, Math.ceil(copiedShare * words.length)))
+  if (words.length < fewestWords) return []
+  const length = Math.max(fewestWords, Math.ceil(copiedShare * words.length))
   return words
     .slice(0, Math.max(0, words.length - length + 1))
     .map((_, from) => ` ${words.slice(from, from + length).join(' ')} `)

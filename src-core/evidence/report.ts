@@ -1,5 +1,5 @@
 /** Builds the report of one or several runs from their ledgers alone. */
-import type { ContinualMatrix, EvidenceReport, ReportRun } from '../../src-shared/api/evidence.ts'
+import type { ContinualMatrix, Effort, EvidenceReport, ReportRun } from '../../src-shared/api/evidence.ts'
 import { canonicalJson, type Json } from '../../src-shared/canonical-json.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { meanOf } from '../../src-shared/stats/means.ts'
@@ -43,21 +43,17 @@ function armSides(evidence: RunEvidence) {
 function reportRun(evidence: RunEvidence): ReportRun {
   const { run, arms } = evidence
   const arm = mainArm(evidence)
-  const trials = evidence.candidates
-    .filter(({ candidate }) => candidate.arm === arm)
-    .flatMap(({ trials }) => trials.map(({ trial }) => trial))
-  const timed = trials.map(({ id }) => evidence.seconds.get(id)).filter((seconds) => seconds !== undefined)
   return {
     ...lineOfArm(evidence, arm, run.id),
     id: run.id,
     arm,
     answers: arms.get(arm ?? '')?.length ?? 0,
+    ...effortOf(evidence, arm),
     bca: bcaOfArm(evidence, arm),
-    seconds: timed.length > 0 ? timed.reduce((sum, seconds) => sum + seconds, 0) : null,
-    trainedCharacters: trials.length > 0 ? trainedCharacters(trials) : null,
     adapterBytes: evidence.adapterBytes,
     arms: [...arms].map(([name, answers]) => ({
       ...lineOfArm(evidence, name, name),
+      ...effortOf(evidence, name),
       answers: answers.length,
     })),
     model: evidence.modelName,
@@ -65,6 +61,17 @@ function reportRun(evidence: RunEvidence): ReportRun {
     settings: canonicalJson(evidence.settings as Json, 'the settings'), // sound: it comes from a JSON column
     codeVersion: run.codeVersion,
     ledger: evidence.ledger,
+  }
+}
+
+function effortOf(evidence: RunEvidence, arm: string | null): Effort {
+  const trials = evidence.candidates
+    .filter(({ candidate }) => candidate.arm === arm)
+    .flatMap(({ trials }) => trials.map(({ trial }) => trial))
+  const timed = trials.map(({ id }) => evidence.seconds.get(id)).filter((seconds) => seconds !== undefined)
+  return {
+    seconds: timed.length > 0 ? timed.reduce((sum, seconds) => sum + seconds, 0) : null,
+    trainedCharacters: trainedCharacters(trials),
   }
 }
 

@@ -93,7 +93,8 @@ const answers = z.object({
   baseline_correct: verdicts.nullish(),
   adapter_correct: verdicts,
 })
-const withAnswers = z.union([cpt.extend({ server_reply: answers }), cpt.extend({ per_question: answers })])
+type WithAnswers = z.infer<typeof cpt> &
+  ({ readonly server_reply: z.infer<typeof answers> } | { readonly per_question: z.infer<typeof answers> })
 
 /**
  * `found` are lists of passages of other files, by name: the answers stand in the order of one of them, which the file
@@ -162,7 +163,7 @@ export function readCpt(
   }
 }
 
-const repliesOf = (read: z.infer<typeof withAnswers>): z.infer<typeof answers> =>
+const repliesOf = (read: WithAnswers): z.infer<typeof answers> =>
   'server_reply' in read ? read.server_reply : read.per_question
 
 /** As many questions, and for every title the verdicts of its last passage: the file keeps one passage a title. */

@@ -12,6 +12,7 @@ import { varianceComponents } from '../../src-shared/stats/variance-components.t
 import type { PromptStyle } from '../../src-shared/recipe.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
 import { answerTasks, runTrials, type Answer, type InnerLoopOptions } from './inner-loop.ts'
+import { goldSelfEdit } from './control-arms.ts'
 import { accuracyOf, meanAccuracyOf } from './rewards.ts'
 import { sampleSelfEdits } from './self-edits.ts'
 import { summarizeArm } from './summary.ts'
@@ -90,7 +91,7 @@ export async function evaluateLearner(options: LearnerOptions): Promise<LearnerR
   )
   const oracle = await teach(
     'complete questions and answers',
-    tasks.map((task) => ({ task, text: completeQuestions(task) })),
+    tasks.map((task) => ({ task, text: goldSelfEdit(task) })),
     options.trials,
   )
   const requests = tasks.flatMap((task) =>
@@ -161,14 +162,4 @@ function bestByFirstTrial(group: readonly (readonly Answer[][])[]): readonly Ans
     }
   }
   return best
-}
-
-/** The self-edit that nothing could be better than: every question with its answer. */
-function completeQuestions({ questions }: PassageTask): string {
-  return questions
-    .map(
-      ({ question, referenceAnswer }, index) =>
-        `Question ${index + 1}: ${question}\nAnswer: ${referenceAnswer}`,
-    )
-    .join('\n')
 }

@@ -7,9 +7,10 @@ import { existsSync, rmSync } from 'node:fs'
 import type { LearnInput, RunNews, RunProgress, RunReport } from '../../src-shared/api/runs.ts'
 import type { Review, ReviewVerdict } from '../../src-shared/api/workbench.ts'
 import { AppError } from '../../src-shared/errors.ts'
-import { recipeSchema } from '../../src-shared/recipe.ts'
+import { recipeSchema, type Recipe } from '../../src-shared/recipe.ts'
 import type { EventInput, Run, RunEvent } from '../../src-shared/records.ts'
 import type { RunSummary } from '../../src-shared/run-summary.ts'
+import type { Taskset } from '../../src-shared/task.ts'
 import type { LedgerPort } from '../loop/ports.ts'
 import { Paused, runSeal, type SealProgress } from '../loop/seal.ts'
 import { KeptReader } from '../store/kept-reader.ts'
@@ -26,6 +27,14 @@ export type RunsOptions = RunTools & {
   readonly storeFolder: string
   readonly codeVersion: string
   readonly emit: (news: RunNews) => void
+}
+
+export type RepeatedRun = {
+  readonly kind: Run['kind']
+  readonly recipeToml: string
+  readonly recipe: Recipe
+  readonly taskset: Taskset
+  readonly modelSha256: string
 }
 
 type Working = {
@@ -65,6 +74,23 @@ export class Runs {
     this.#requireIdle()
     const { recipe, text } = await loadRecipe(input.recipe, this.#options.recipesFolder)
     return this.#begin('learn', text, await prepareLearning(input, recipe, this.#options))
+  }
+
+  /**
+   * A run once more, from what was kept of it. Throws as `start`, and `mismatch` if the model found is another than the
+   * run had.
+   */
+  async repeat({
+    kind,
+    recipeToml,
+    recipe,
+    taskset,
+    modelSha256,
+  }: RepeatedRun): Promise<{ readonly id: string }> {
+    this.#requireIdle()
+    const prepared = await preparedAgain(recipe, taskset, this.#options)
+    requireSame('model', prepared.modelPath, prepared.modelSha256, modelSha256)
+    return this.#begin(kind, recipeToml, prepared)
   }
 
   #begin(kind: Run['kind'], recipeToml: string, prepared: PreparedRun): { readonly id: string } {

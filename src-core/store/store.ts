@@ -39,6 +39,8 @@ import * as rows from './tables.ts'
 type Head = { readonly sequence: number; readonly hash: string }
 type Link = Head & rows.StoredRow
 
+export type PlacedRow = Head & { readonly table: LedgerTable; readonly row: rows.StoredRow }
+
 export const databasePath = (folder: string): string => join(folder, 'selkie.db')
 
 export type OpenOptions = {
@@ -255,6 +257,19 @@ export class Store {
     const values = keys.map((key) => (where as Readonly<Record<string, unknown>>)[key]) // sound: its own keys
     return this.#read(() =>
       this.#all<Link>(rows.selectSql(table, keys), runId, ...values).map((row) => rows.decode(table, row)),
+    )
+  }
+
+  /** The whole ledger of a run as it is stored, in the order of its chain. */
+  ledger(runId: string): readonly PlacedRow[] {
+    return this.#read(() =>
+      rows.chains.ledger
+        .flatMap((table) =>
+          this.#all<Link>(rows.selectSql(table), runId).map(({ sequence, hash, ...row }) => ({
+            ...{ table, sequence, hash, row },
+          })),
+        )
+        .sort((a, b) => a.sequence - b.sequence),
     )
   }
 

@@ -5,8 +5,16 @@
 import type { InspectReport } from '../gguf/inspect-report.ts'
 import type { MindEvent } from '../minds/mind.ts'
 import type { LedgerRow, Run, RunEvent, StoreReport } from '../records.ts'
+import type { CapsuleCheck, CapsuleVerdict } from './capsules.ts'
 import type { DoctorReport } from './doctor.ts'
-import type { EvidenceReport, ImportFormat, ImportReport } from './evidence.ts'
+import type {
+  Calibration,
+  EvidenceReport,
+  ImportFormat,
+  ImportReport,
+  LabelVerdict,
+  SampledAnswer,
+} from './evidence.ts'
 import type { Job, JobEvent } from './job.ts'
 import type { JobSpec } from './job-spec.ts'
 import type { LessonChoice, MindRow, MindView, NewMind } from './minds.ts'
@@ -83,6 +91,23 @@ export type Methods = {
   'imports.read': [{ readonly format: ImportFormat; readonly path: string }, ImportReport]
   /** Numbers, differences and findings of runs, named by id or by what an import is called. */
   'evidence.report': [{ readonly runs: readonly string[] }, EvidenceReport]
+  /** Answers with a verdict to be labelled by a person, the same ones each time. */
+  'evidence.sample': [{ readonly id: string; readonly count: number }, readonly SampledAnswer[]]
+  /** Keeps what a person says of an answer; the last word counts. */
+  'evidence.label': [
+    { readonly id: string; readonly answerId: string; readonly verdict: LabelVerdict },
+    Calibration,
+  ]
+  /** How far the judge and the person agree. */
+  'evidence.calibration': [RunId, Calibration]
+  /** A run in one file: recipe, taskset, hashes and ledger. Never overwrites. */
+  'capsules.pack': [{ readonly id: string; readonly path: string }, CapsuleCheck]
+  /** Recomputes every hash of a capsule. */
+  'capsules.verify': [{ readonly path: string }, CapsuleCheck]
+  /** Starts the run of a capsule again; `model` for another path of the same model. */
+  'capsules.replay': [{ readonly path: string; readonly model?: string }, RunId]
+  /** Compares a capsule with the run that repeated it. */
+  'capsules.grade': [{ readonly path: string; readonly id: string }, CapsuleVerdict]
   'adapters.page': [AdapterListInput, AdapterList]
   'adapters.compare': [{ readonly adapters: readonly AdapterRef[] }, Comparison]
   /** Copies an adapter's file out of the store. Never overwrites. */

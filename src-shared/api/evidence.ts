@@ -44,15 +44,18 @@ export type ReportLine = {
   readonly rewardReliability: number | null // of the mean over the trials
   readonly bestOfK: BestOfK | null
 }
-export type ReportRun = ReportLine & {
+export type ReportArm = ReportLine & Effort & { readonly answers: number }
+/** What an arm took. */
+export type Effort = {
+  readonly seconds: number | null // of all its trials, as measured
+  readonly trainedCharacters: number | null // of all training sequences, all epochs; 0 without training
+}
+export type ReportRun = ReportArm & {
   readonly id: string
   readonly arm: string | null // the one that the line is about
-  readonly answers: number
   readonly bca: Estimate // the same mean, bias-corrected and accelerated
-  readonly seconds: number | null // of all trials of the arm, as measured
-  readonly trainedCharacters: number | null // of all training sequences, all epochs
   readonly adapterBytes: number | null // of one adapter
-  readonly arms: readonly (ReportLine & { readonly answers: number })[]
+  readonly arms: readonly ReportArm[]
   readonly model: string
   readonly seed: number | null
   readonly settings: string // as JSON: the recipe, or what the records say
@@ -100,6 +103,33 @@ export type ReportFinding = {
   readonly message: string // what was found, and what to do about it
   readonly rows: readonly FindingRow[] // 200 at the most
   readonly rowCount: number
+}
+
+// ---------------------------------------------------------------------------------------------- calibration
+
+export type LabelVerdict = 'correct' | 'incorrect'
+/** An answer to be labelled by a person, who does not see what the judge said. */
+export type SampledAnswer = {
+  readonly id: string
+  readonly arm: string
+  readonly title: string
+  readonly question: string
+  readonly referenceAnswer: string
+  readonly text: string
+  readonly label: LabelVerdict | null // that was given already
+}
+export type Disagreement = SampledAnswer & { readonly judge: LabelVerdict; readonly href: string }
+export type Calibration = {
+  readonly labelled: number
+  readonly agreed: number
+  readonly kappa: { readonly kappa: number; readonly low: number; readonly high: number } | null
+  /** Accuracy by the judge, and corrected for how often it errs on what was labelled. */
+  readonly arms: readonly {
+    readonly arm: string
+    readonly reported: number | null
+    readonly corrected: number | null
+  }[]
+  readonly disagreements: readonly Disagreement[]
 }
 
 export type EvidenceReport = {

@@ -80,6 +80,23 @@ export const inputSchemas = {
       .min(1, 'must name at least one run')
       .max(50, 'must name at most 50 runs'),
   }),
+  'evidence.sample': z.strictObject({
+    id: z.string().min(1),
+    count: z.int().min(1).max(500, 'must be at most 500'),
+  }),
+  'evidence.label': z.strictObject({
+    id: z.string().min(1),
+    answerId: z.string().min(1),
+    verdict: z.enum(['correct', 'incorrect']),
+  }),
+  'evidence.calibration': z.strictObject({ id: z.string().min(1) }),
+  'capsules.pack': z.strictObject({ id: z.string().min(1), path: z.string().min(1, 'must name a file') }),
+  'capsules.verify': z.strictObject({ path: z.string().min(1, 'must name a file') }),
+  'capsules.replay': z.strictObject({
+    path: z.string().min(1, 'must name a file'),
+    model: z.exactOptional(z.string().min(1, 'must name a model')),
+  }),
+  'capsules.grade': z.strictObject({ path: z.string().min(1, 'must name a file'), id: z.string().min(1) }),
   'adapters.page': adapterListInput,
   'adapters.compare': z.strictObject({
     adapters: z

@@ -38,6 +38,13 @@ export const methodEffects: { readonly [M in MethodName]: MethodEffect } = {
   'runs.lineage': 'reads',
   'imports.read': 'changes',
   'evidence.report': 'reads',
+  'evidence.sample': 'reads',
+  'evidence.label': 'changes',
+  'evidence.calibration': 'reads',
+  'capsules.pack': 'changes',
+  'capsules.verify': 'computes', // reads any file of the machine
+  'capsules.replay': 'changes',
+  'capsules.grade': 'computes',
   'adapters.page': 'reads',
   'adapters.compare': 'reads',
   'adapters.export': 'changes',

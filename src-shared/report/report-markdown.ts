@@ -12,7 +12,11 @@ import {
 
 /** Control characters become spaces; pipes, brackets and the rest of Markdown's and HTML's signs are escaped. */
 const plain = (text: string): string =>
-  text.replace(/\p{C}+/gu, ' ').replace(/[\\`*_[\]<>|~&]/g, (sign) => `\\${sign}`)
+  text
+    .replace(/\p{C}+/gu, ' ')
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replace(/[\\`*_[\]|~]/g, (sign) => `\\${sign}`)
 
 const table = (head: readonly string[], rows: readonly (readonly string[])[]): string[] => [
   `| ${head.join(' | ')} |`,

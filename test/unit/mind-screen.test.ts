@@ -4,7 +4,13 @@ import { answerGroups } from '../../src-renderer/components/minds/answer-groups.
 import { budgetFlags } from '../../src-renderer/components/minds/budget-flags.ts'
 import { accuracyOf, likeness } from '../../src-renderer/components/minds/evidence.ts'
 import { lineText, noteText, versionText } from '../../src-renderer/components/minds/history-words.ts'
-import { doing, mindJobsOf, progressOf, resultOf } from '../../src-renderer/components/minds/mind-jobs.ts'
+import {
+  doing,
+  mindJobsOf,
+  progressOf,
+  resultOf,
+  versionAfter,
+} from '../../src-renderer/components/minds/mind-jobs.ts'
 import { readQuestions } from '../../src-renderer/components/minds/own-questions.ts'
 import { dropPosition } from '../../src-renderer/components/minds/reorder.ts'
 import type { Job } from '../../src-shared/api/job.ts'
@@ -125,6 +131,12 @@ test('jobs of a mind are told from others, and say what they do and how far they
   expect(mindJobsOf(jobs, 'm')).toEqual([measure])
   expect(mindJobsOf(jobs, 'n').map(({ spec }) => doing(spec, () => 'Peru'))).toEqual(['Moving Peru'])
   expect(resultOf(measure, 'mind-measure')).toBe(null)
+  const event = { type: 'unmerged', sequence: 7, atMs: 0 } as const
+  const done = job(move.spec, {
+    status: 'done',
+    result: { type: 'mind-change', value: { version: 7, event } },
+  })
+  expect(mindJobsOf([move, done]).map(versionAfter)).toEqual([null, 7])
   expect(progressOf({ type: 'count', done: 2, total: 5, what: 'asking' })).toEqual({
     ...{ done: 2, total: 5, text: 'asking, 2 of 5' },
   })

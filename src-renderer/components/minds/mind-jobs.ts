@@ -26,6 +26,11 @@ export function resultOf<T extends MindJobType>({ state }: Job, type: T): MindJo
 
 export const isRunning = ({ state }: Job): boolean => state.status === 'running'
 
+/** How many events the mind had after a job that changed it; null if it did not, or not yet. */
+export function versionAfter({ state }: MindJob): number | null {
+  return state.status === 'done' && 'version' in state.result.value ? state.result.value.version : null
+}
+
 /** Whether a job changes its mind; the others only ask it. */
 export function isWork({ spec }: MindJob): boolean {
   switch (spec.type) {
@@ -98,6 +103,7 @@ const phases: Readonly<Record<JobPhase, string>> = {
   'training-speed': 'measuring speed',
   downloading: 'downloading',
   planning: 'planning',
+  exporting: 'writing the file',
 }
 
 export type Progress = { readonly done: number; readonly total: number | null; readonly text: string }
