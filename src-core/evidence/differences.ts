@@ -21,13 +21,16 @@ export function sideOf({ arms, tasks }: RunEvidence, arm: string, name: string):
   return { name, accuracies: new Map(accuracies) }
 }
 
-type Uncorrected = Omit<ReportDifference, 'pCorrected'>
+type Uncorrected = Omit<ReportDifference, 'pCorrected' | 'verdict'>
 
 /** a − b for every pair, a after b in the order given: whoever is named later is compared with those before. */
 export function differencesOf(pairs: readonly (readonly [a: Side, b: Side])[]): ReportDifference[] {
   const found = pairs.flatMap(([a, b]) => differenceOf(a, b) ?? [])
   const corrected = holm(found.map(({ pValue }) => pValue))
-  return found.map((difference, index) => ({ ...difference, pCorrected: corrected[index]! }))
+  return found.map((difference, index) => {
+    const pCorrected = corrected[index]!
+    return { ...difference, pCorrected, verdict: verdictOf(difference, pCorrected) }
+  })
 }
 
 export function everyPair(sides: readonly Side[]): (readonly [Side, Side])[] {
@@ -50,18 +53,14 @@ function differenceOf(a: Side, b: Side): Uncorrected | null {
         seed,
       )
     : permutationTest(of, against, seed)
-  const { low, high } = interval
   return {
     ...{ a: a.name, b: b.name, ...interval, paired, pValue },
     passages: Math.min(of.length, against.length),
-    // Interval and test must agree: nobody is called better inside the noise.
-    verdict:
-      pValue >= 0.05
-        ? 'no difference shown'
-        : low > 0
-          ? 'better'
-          : high < 0
-            ? 'worse'
-            : 'no difference shown',
   }
+}
+
+/** Interval and test, corrected for all comparisons of the report, must agree: nobody is called better inside the noise. */
+function verdictOf({ low, high }: Uncorrected, pCorrected: number): ReportDifference['verdict'] {
+  if (pCorrected >= 0.05) return 'no difference shown'
+  return low > 0 ? 'better' : high < 0 ? 'worse' : 'no difference shown'
 }
