@@ -17,13 +17,14 @@ const pageLibraries = only(
 const importTable = {
   'src-shared': { may: [], outside: only('zod', 'pure-rand') },
 
-  // Inside src-core: app → api → jobs, and app → runs → loop → tasksets; the others never look up.
+  // Inside src-core: app → api → jobs, and app → minds → runs → loop → tasksets; the others never look up.
   'src-core/app.ts': {
     may: [
       'src-shared',
-      ...['api', 'compute', 'jobs', 'models', 'recipes', 'runs', 'store', 'system', 'views'].map(
-        (folder) => `src-core/${folder}`,
-      ),
+      ...[
+        ...['adapter-files', 'api', 'capsules', 'compute', 'evidence', 'imports', 'jobs', 'minds'],
+        ...['models', 'recipes', 'runs', 'store', 'system', 'views'],
+      ].map((folder) => `src-core/${folder}`),
     ],
     outside: [node],
   },
@@ -37,8 +38,33 @@ const importTable = {
     ],
     outside: [node],
   },
+  'src-core/minds': {
+    may: [
+      'src-shared',
+      ...['adapter-files', 'loop', 'models', 'recipes', 'runs', 'store', 'tasksets', 'views'].map(
+        (folder) => `src-core/${folder}`,
+      ),
+    ],
+    outside: [node],
+  },
   'src-core/views': {
-    may: ['src-shared', ...['loop', 'models', 'runs', 'store'].map((folder) => `src-core/${folder}`)],
+    may: [
+      'src-shared',
+      ...['adapter-files', 'loop', 'models', 'runs', 'store'].map((folder) => `src-core/${folder}`),
+    ],
+    outside: [node],
+  },
+  'src-core/adapter-files': { may: ['src-shared', 'src-core/models'], outside: [node, ...only('zod')] },
+  'src-core/imports': {
+    may: ['src-shared', ...['loop', 'store', 'tasksets'].map((folder) => `src-core/${folder}`)],
+    outside: [node, ...only('zod')],
+  },
+  'src-core/capsules': {
+    may: ['src-shared', ...['loop', 'runs', 'store', 'tasksets'].map((folder) => `src-core/${folder}`)],
+    outside: [node, ...only('zod')],
+  },
+  'src-core/evidence': {
+    may: ['src-shared', ...['imports', 'loop', 'store', 'views'].map((folder) => `src-core/${folder}`)],
     outside: [node],
   },
   'src-core/loop': { may: ['src-shared'], outside: [node] },

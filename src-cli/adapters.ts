@@ -1,8 +1,9 @@
 /** What `selkie adapters` does and prints. */
+import type { JobResults } from '../src-shared/api/job.ts'
 import type { AdapterList, AdapterRef, AdapterRow, Comparison } from '../src-shared/api/workbench.ts'
-import type { AdapterListFlags, ExportFlags } from './commands/adapters.ts'
+import type { AdapterListFlags, ConvertFlags, ExportFlags } from './commands/adapters.ts'
 import type { RunFlags } from './commands/run.ts'
-import { loss, oneLine, percent, table } from './format.ts'
+import { bytes, loss, oneLine, percent, table } from './format.ts'
 import { given } from './options.ts'
 import { runCommand } from './run-command.ts'
 
@@ -25,6 +26,23 @@ export async function compareAdapters(adapters: readonly AdapterRef[], flags: Ru
 }
 
 export async function exportAdapter(ref: AdapterRef, flags: ExportFlags): Promise<void> {
+  const { format, out: path, type: weightType, threads, device } = flags
+  if (format === 'gguf') return await copyAdapter(ref, flags)
+  await runCommand(
+    flags,
+    ({ run }) =>
+      run({
+        type: 'export-adapter',
+        adapters: [{ ...ref, scale: 1 }],
+        ...{ format, path },
+        ...given({ weightType, threads, device }),
+      }),
+    describeExport,
+  )
+}
+
+/** The file as it is in the store, byte for byte. */
+async function copyAdapter(ref: AdapterRef, flags: ExportFlags): Promise<void> {
   await runCommand(
     flags,
     ({ api }) => api.call('adapters.export', { ...ref, path: flags.out }),
@@ -32,9 +50,27 @@ export async function exportAdapter(ref: AdapterRef, flags: ExportFlags): Promis
   )
 }
 
+export async function convertAdapter(from: string, to: string, flags: ConvertFlags): Promise<void> {
+  const { model, threads, device } = flags
+  await runCommand(
+    flags,
+    ({ run }) => run({ type: 'convert-adapter', model, from, to, ...given({ threads, device }) }),
+    describeExport,
+  )
+}
+
 // ------------------------------------------------------------------------------------------------------ texts
 
 const nameOf = ({ runId, key }: Pick<AdapterRow, 'runId' | 'key'>): string => oneLine(`${runId}/${key}`)
+
+function describeExport({ path, sha256, bytes: size, parity }: JobResults['convert-adapter']): string {
+  const compared =
+    parity === null
+      ? 'llama.cpp runs it; there was nothing to compare it with'
+      : `llama.cpp's log-probabilities over ${parity.tokens} tokens differ by ${parity.worst.toExponential(1)} at most, ` +
+        `${parity.mean.toExponential(1)} on average (allowed: ${parity.limit.worst.toExponential(1)}, ${parity.limit.mean.toExponential(1)})`
+  return `Written to ${path} (${bytes(size)})\nsha256: ${sha256}\n${compared}`
+}
 
 function describeList({ total, rows }: AdapterList): string {
   if (total === 0) return 'There are none. Runs make them: start one with "selkie demo".'

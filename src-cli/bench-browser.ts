@@ -10,6 +10,14 @@ import { AppError, fromWireError, type WireError } from '../src-shared/errors.ts
 import { findRoot } from './host.ts'
 
 export type ScreenTiming = { readonly name: string; readonly medianMs: number; readonly p95Ms: number }
+/** A run that is worked on, as its screen follows it. */
+export type LiveTiming = {
+  readonly events: number
+  readonly eventsPerSecond: number
+  readonly behindMs: number // from the last event until all of it is shown
+  readonly longTasks: number // of the page's main thread, 50 ms and more
+  readonly longestTaskMs: number | null // null: no task took 50 ms
+}
 export type BrowserTimings = {
   /** From the change of the address until the screen's main content is painted, its code loaded before. */
   readonly screens: readonly ScreenTiming[]
@@ -21,6 +29,7 @@ export type BrowserTimings = {
     readonly longestMs: number
   }
   readonly heapBytes: number // of the page's JavaScript, after all this
+  readonly live: LiveTiming
 }
 
 /**

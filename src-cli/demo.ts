@@ -10,7 +10,7 @@ import { defaultStoreFolder } from '../src-core/system/store-folder.ts'
 
 type DemoResult = RunSummary & {
   readonly runId: string
-  readonly seed: number
+  readonly seed: number | null
   readonly seconds: number
   readonly store: string
 }

@@ -3,16 +3,20 @@ import { Command, CommanderError } from 'commander'
 import { adaptersCommand } from './commands/adapters.ts'
 import { askCommand } from './commands/ask.ts'
 import { benchCommand } from './commands/bench.ts'
+import { capsuleCommand } from './commands/capsule.ts'
 import { demoCommand } from './commands/demo.ts'
 import { doctorCommand } from './commands/doctor.ts'
 import { fsckCommand } from './commands/fsck.ts'
 import { generateCommand } from './commands/generate.ts'
+import { importCommand } from './commands/import.ts'
 import { inspectCommand } from './commands/inspect.ts'
 import { learnCommand } from './commands/learn.ts'
+import { mindCommand } from './commands/mind.ts'
 import { modelsCommand } from './commands/models.ts'
 import { nanoCommand } from './commands/nano.ts'
 import { planCommand } from './commands/plan.ts'
 import { recipeCommand } from './commands/recipe.ts'
+import { reportCommand } from './commands/report.ts'
 import { reviewCommand } from './commands/review.ts'
 import { runCommand } from './commands/run.ts'
 import { scoreCommand } from './commands/score.ts'
@@ -28,11 +32,15 @@ for (const create of [
   demoCommand,
   serveCommand,
   learnCommand,
+  mindCommand,
   runCommand,
   planCommand,
   recipeCommand,
   showCommand,
   reviewCommand,
+  importCommand,
+  reportCommand,
+  capsuleCommand,
   adaptersCommand,
   askCommand,
   fsckCommand,

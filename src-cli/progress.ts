@@ -16,6 +16,7 @@ const phases: Readonly<Record<JobPhase, string>> = {
   'training-speed': 'Measuring the training speed',
   downloading: 'Downloading',
   planning: "Measuring this machine's speed",
+  exporting: 'Writing, and having llama.cpp compare',
 }
 
 const barLength = 24

@@ -103,7 +103,7 @@ export async function checkStore({ readData = false, ...flags }: FsckFlags): Pro
 
 function describeRun({ run, isWorkedOn, summary, headHash }: RunReport): string {
   return [
-    `Run ${run.id} (${run.name}, seed ${run.seed}): ${statusOf(run, isWorkedOn)}`,
+    `Run ${run.id} (${run.name}, seed ${run.seed ?? 'not recorded'}): ${statusOf(run, isWorkedOn)}`,
     `ledger ${headHash}`,
     ...(summary ? ['', describeSummary(summary)] : []),
   ].join('\n')
@@ -123,7 +123,7 @@ function describeList(reports: readonly RunReport[]): string {
     ...reports.map(({ run, isWorkedOn }) => [
       run.id,
       run.name,
-      String(run.seed),
+      run.seed === null ? '–' : String(run.seed),
       new Date(run.createdAtMs).toISOString().slice(0, 16).replace('T', ' '),
       statusOf(run, isWorkedOn),
     ]),

@@ -4,11 +4,19 @@ import type { Events, EventName } from '../src-shared/api/contract.ts'
 import type { CatalogueModel } from '../src-shared/api/models.ts'
 import type { Recipe } from '../src-shared/recipe.ts'
 import type { Transport } from '../src-shared/api/transport.ts'
+import { createAdapterJobs } from './adapter-files/adapter-jobs.ts'
 import { createDispatch } from './api/router.ts'
+import { createCapsules } from './capsules/capsules.ts'
 import { Compute, type ComputeEntries } from './compute/compute.ts'
 import type { Launch } from './compute/launcher.ts'
+import { calibrationOf, labelAnswer, sampleAnswers } from './evidence/calibration.ts'
+import { createReports } from './evidence/kept-reports.ts'
+import { importRecords } from './imports/imports.ts'
 import { Jobs } from './jobs/jobs.ts'
 import { createJobRunner } from './jobs/run.ts'
+import { benchForgetting } from './minds/bench-forgetting.ts'
+import { createMindJobs } from './minds/mind-jobs.ts'
+import { createMinds } from './minds/minds.ts'
 import { createModelCatalogue } from './models/catalogue.ts'
 import { readGgufFile } from './models/gguf-file.ts'
 import { inspectGguf } from './models/inspect.ts'
@@ -73,7 +81,12 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     emit: (news) => emit('run', news),
     meterLoad: () => createLoadMeter(() => compute.processIds),
   })
+  const capsules = createCapsules(runs)
+  const reports = createReports()
   const adapters = createAdapterViews({ runs, compute, workingFolder: surroundings.workingFolder })
+  const hashModel = createModelHasher()
+  const codeVersion = surroundings.selkieVersion
+  const minds = createMinds({ runs, tools: runTools, hashModel, codeVersion })
   const planTools = {
     compute,
     resolveModel: runTools.resolveModel,
@@ -84,16 +97,27 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
   }
   const runJob = createJobRunner({
     compute,
+    adapterJobs: createAdapterJobs({
+      compute,
+      hashModel,
+      resolveModel: runTools.resolveModel,
+      findAdapter: adapters.findKept,
+      findRunModel: adapters.findModel,
+    }),
     modelDownloads,
     readGgufHeader: readGgufFile,
     resolveModel: runTools.resolveModel,
-    hashModel: createModelHasher(),
+    hashModel,
     findAdapter: adapters.findKept,
     runJobs: {
       plan: (recipe, signal) => planRecipe(recipe, planTools, signal),
       evaluateLearner: (spec, options) => evaluateRecipeLearner(spec, runTools, options),
       benchLoop: (recipe, options) =>
         benchLoop(recipe, runTools, { ...options, codeVersion: surroundings.selkieVersion }),
+    },
+    mindJobs: {
+      ...createMindJobs(minds, runTools),
+      'bench-forgetting': (spec, options) => benchForgetting(spec, runTools, options),
     },
   })
   const jobs = new Jobs(runJob, (event) => emit('job', event))
@@ -118,7 +142,24 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
     'runs.events': ({ id, after }) => runs.read((store) => store.eventsAfter(id, after)),
     'runs.rows': ({ id, of, key }) => runs.read((store) => rowsOf(store, id, of, key)),
     'store.check': ({ readData }) => fsck(storeFolder, { readData }),
+    'imports.read': (input) =>
+      importRecords(input, {
+        write: (work) => runs.write(work),
+        codeVersion: surroundings.selkieVersion,
+      }),
+    'evidence.report': ({ runs: names }) => runs.read((store) => reports(store, names)),
+    'evidence.sample': ({ id, count }) => runs.read((store) => sampleAnswers(store, id, count)),
+    'evidence.label': (input) => {
+      runs.write((store) => labelAnswer(store, input))
+      return runs.read((store) => calibrationOf(store, input.id))
+    },
+    'evidence.calibration': ({ id }) => runs.read((store) => calibrationOf(store, id)),
+    'capsules.pack': ({ id, path }) => capsules.pack(id, path),
+    'capsules.verify': ({ path }) => capsules.verify(path),
+    'capsules.replay': ({ path, model }) => capsules.replay(path, model),
+    'capsules.grade': ({ path, id }) => capsules.grade(path, id),
     ...adapters.methods,
+    ...minds.methods,
     ...createViews({ runs, storeFolder, downloadFolder: models.downloadFolder }),
   })
   return {

@@ -63,6 +63,8 @@ export type GenerateInput = {
   readonly prompts: readonly { readonly text: string; readonly seeds: readonly number[] }[]
   readonly sampling: Sampling
   readonly withPieces?: boolean // default: false
+  /** Evaluates every prompt from its first token, so that a completion has the same bits whatever other prompts there are. Default: false. */
+  readonly wholePrompts?: boolean
   readonly contextSize?: number // token window of one completion; default: what prompt + maxTokens need
   readonly threads?: number
   readonly parallel?: number // sequences decoded together
@@ -89,6 +91,16 @@ export type ScoreOutput = {
   readonly nllPerToken: number // over all predicted tokens of all texts
   readonly tokens: number // predicted tokens
 }
+
+export type EmbedInput = {
+  readonly modelPath: string
+  readonly adapters?: readonly AdapterUse[] // default: none
+  readonly texts: readonly string[]
+  readonly threads?: number
+  readonly device?: string
+}
+/** One vector of length 1 per text, as wide as the model: their dot product is the cosine. */
+export type EmbedOutput = { readonly vectors: readonly Float32Array[] }
 
 export type TokenizeInput = {
   readonly modelPath: string
@@ -126,12 +138,39 @@ export type DecodeSpeedInput = {
 }
 export type DecodeSpeedOutput = { readonly tokens: number; readonly seconds: number }
 
+/** What llama.cpp's quantiser can make; the last of a name says how it mixes types. */
+export const quantizedTypes = [
+  'F32',
+  'F16',
+  'BF16',
+  'Q8_0',
+  'Q6_K',
+  'Q5_K_M',
+  'Q5_K_S',
+  'Q4_K_M',
+  'Q4_K_S',
+  'Q3_K_M',
+  'Q2_K',
+] as const
+export type QuantizedType = (typeof quantizedTypes)[number]
+
+/** A model file in another weight type, by llama.cpp's own quantiser. Once begun it cannot be cancelled. */
+export type QuantizeInput = {
+  readonly modelPath: string
+  readonly outputPath: string // must not exist
+  readonly weightType: QuantizedType
+  readonly threads?: number
+}
+export type QuantizeOutput = { readonly sha256: string; readonly bytes: number }
+
 export type GeneratorMethods = {
+  'generator.quantize': [QuantizeInput, QuantizeOutput, never]
   'generator.tokenize': [TokenizeInput, TokenizeOutput, never]
   'generator.chatPrompts': [ChatPromptsInput, readonly string[], never]
   'generator.tokenTexts': [TokenTextsInput, TokenTextsOutput, never]
   'generator.generate': [GenerateInput, GenerateOutput, GenerateProgress]
   'generator.score': [ScoreInput, ScoreOutput, { readonly done: number; readonly total: number }]
+  'generator.embed': [EmbedInput, EmbedOutput, { readonly done: number; readonly total: number }]
   'generator.promptSpeed': [PromptSpeedInput, PromptSpeedOutput, never]
   'generator.decodeSpeed': [DecodeSpeedInput, DecodeSpeedOutput, never]
   /** Seconds that this process has spent in llama.cpp's decoding since it started. */
@@ -186,7 +225,7 @@ export type TrainJob = {
 }
 
 /** Trains every weight of a model (also one with random weights) and writes a model; `adapterPath` is its path. */
-export type PretrainInput = Omit<TrainInput, 'lora' | 'jobs'> & {
+export type PretrainInput = Omit<TrainInput, 'lora' | 'jobs' | 'frozen' | 'orthogonal'> & {
   readonly job: Omit<TrainJob, 'initialAdapterPath'>
   readonly weightType: 'F32' | 'F16' | 'Q8_0' // of the matrices in the file
 }
@@ -197,6 +236,13 @@ export type TrainInput = {
   readonly modelPath: string
   readonly lora: LoraConfig
   readonly jobs: readonly TrainJob[]
+  /**
+   * Adapters that are on the model while these are trained, of any rank and target modules: the loss is that of all
+   * together, what is written is the new adapter alone. Default: none.
+   */
+  readonly frozen?: readonly AdapterUse[]
+  /** Adds weight · Σ over matrices ‖A·A_earlierᵀ‖²_F to what is minimised (O-LoRA); the losses reported are without it. */
+  readonly orthogonal?: { readonly adapters: readonly string[]; readonly weight: number }
   /** Reproduces the original's loss: every sequence padded with the end token to this length, the padding in the loss. */
   readonly sealFaithfulPadTo?: number
   readonly checkpoint?: { readonly path: string; readonly everySteps: number; readonly resume: boolean }
@@ -212,9 +258,11 @@ export type TrainedAdapter = {
   readonly steps: number
   readonly tokens: number // fed to the model, all epochs
   readonly losses: readonly number[] // per step, nats per counted token
-  readonly gradientNorms: readonly number[]
+  readonly gradientNorms: readonly number[] // of all that is minimised
   readonly finalLoss: number
   readonly seed: number
+  /** Σ ‖A·A_earlierᵀ‖²_F before the first update and after the last, where orthogonality was asked for. */
+  readonly orthogonality?: { readonly first: number; readonly last: number }
 }
 export type TrainOutput = {
   readonly adapters: readonly TrainedAdapter[]
@@ -280,7 +328,23 @@ export type BenchOutput = {
   readonly operations: readonly OperationTime[]
 }
 
+/** Folds adapters into a model's weights and writes a new model file. */
+export type MergeInput = {
+  readonly modelPath: string
+  readonly adapters: readonly AdapterUse[]
+  readonly outputPath: string // replaced if it is there
+  readonly weightType?: 'F32' | 'F16' // of all matrices; default: every tensor keeps its type
+  readonly device?: string // default: the CPU, so that the same files give the same bytes everywhere
+  readonly threads?: number
+}
+export type MergeOutput = {
+  readonly sha256: string
+  readonly bytes: number
+  readonly tensorsChanged: number // by the adapters
+}
+
 export type TrainerMethods = {
+  'trainer.merge': [MergeInput, MergeOutput, { readonly done: number; readonly total: number }] // tensors
   'trainer.train': [TrainInput, TrainOutput, TrainProgress]
   'trainer.pretrain': [PretrainInput, TrainOutput, TrainProgress]
   'trainer.score': [TrainerScoreInput, ScoreOutput, { readonly done: number; readonly total: number }]

@@ -5,7 +5,7 @@ export function nearestName(given: string, known: readonly string[]): string | u
   let best: string | undefined
   let fewest = Math.max(2, Math.floor(given.length / 3)) + 1
   for (const name of known) {
-    const edits = editDistance(given.toLowerCase(), name)
+    const edits = editDistance(given.toLowerCase(), name.toLowerCase())
     if (edits < fewest) [best, fewest] = [name, edits]
   }
   return best

@@ -64,7 +64,7 @@ export type Plan = {
   readonly disk: PlanDisk
   /** Calls of a judge and what they cost, null without a price. */
   readonly judge: { readonly calls: number; readonly dollars: number | null } | null
-  /** Differences of accuracy below these may be chance (95 %). */
+  /** Differences of accuracy below these will not be found (80 % power at the 5 % level). */
   readonly visibleDifference: {
     readonly candidates: number // between two candidates of a task
     readonly arms: number // between two arms of the evaluation

@@ -17,6 +17,13 @@ export const evaluationArms = [
   'untrained',
   'each-round',
   'passage-in-prompt',
+  'equal-steps',
+  'equal-tokens',
+  'gold-answers',
+  'fixed-prompts',
+  'retrieval',
+  'shuffled-reward',
+  'teacher',
 ] as const
 
 const text = z.string().min(1, 'must not be empty')
@@ -203,21 +210,37 @@ const outerLoop = z.strictObject({
   optimizer,
 })
 
-const evaluation = z.strictObject({
-  split: z
-    .enum(['validation', 'test'])
-    .describe('Tasks to evaluate on. Choose on validation, report on test.'),
-  tasks: count.describe('How many of them.'),
-  samples: count.default(1).describe('Self-edits per task.'),
-  trials: count.default(1).describe('Adapters trained per self-edit.'),
-  arms: z
-    .array(z.enum(evaluationArms))
-    .min(1, 'must name at least one arm')
-    .readonly()
-    .describe(
-      'What is compared: no training, training on the passage alone, self-edits of the untrained policy, those of the policy after each round, the passage put into the prompt.',
-    ),
-})
+const evaluation = z
+  .strictObject({
+    split: z
+      .enum(['validation', 'test'])
+      .describe('Tasks to evaluate on. Choose on validation, report on test.'),
+    tasks: count.describe('How many of them.'),
+    samples: count.default(1).describe('Self-edits per task.'),
+    trials: count.default(1).describe('Adapters trained per self-edit.'),
+    arms: z
+      .array(z.enum(evaluationArms))
+      .min(1, 'must name at least one arm')
+      .readonly()
+      .describe(
+        'What is compared: no training, training on the passage alone, self-edits of the untrained policy, those of the policy after each round, the passage put into the prompt. Controls: the passage repeated for as many steps or as much text as the self-edits of the untrained policy, the questions with their answers, self-edits of several fixed prompts together, the passage that a search finds put into the prompt, a policy that learned from rewards dealt out at random, the self-edits of a teacher.',
+      ),
+    teacher: z
+      .exactOptional(endpoint)
+      .describe('Who writes the self-edits of the arm "teacher", behind an OpenAI-compatible interface.'),
+  })
+  .refine(
+    ({ arms }) =>
+      arms.includes('untrained') || !(arms.includes('equal-steps') || arms.includes('equal-tokens')),
+    {
+      path: ['arms'],
+      message: 'must have "untrained" for "equal-steps" and "equal-tokens", which follow it',
+    },
+  )
+  .refine(({ arms, teacher }) => arms.includes('teacher') === (teacher !== undefined), {
+    path: ['teacher'],
+    message: 'must say where the teacher is if "teacher" is one of the arms, and only then',
+  })
 
 const compute = z.strictObject({
   threads: z

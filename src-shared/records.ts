@@ -32,24 +32,24 @@ export type CandidateRecord = {
   readonly policyVersion: number
   readonly promptKey: string
   readonly prompt: string
-  readonly sampling: Sampling
-  readonly seed: number
+  readonly sampling: Sampling | null
+  readonly seed: number | null
   readonly text: string
-  readonly tokens: number
-  readonly finishReason: FinishReason
-  readonly logProb: number // of the whole text, natural log
+  readonly tokens: number | null
+  readonly finishReason: FinishReason | null
+  readonly logProb: number | null // of the whole text, natural log
 }
 
 export type TrialRecord = {
   readonly id: string
   readonly candidateId: string
   readonly number: number // of its candidate, from 0
-  readonly seed: number
+  readonly seed: number | null
   readonly config: Json
   readonly sequences: readonly string[] // the texts as trained
   readonly status: 'done' | 'failed'
   readonly error: WireError | null
-  readonly steps: number
+  readonly steps: number | null
   readonly losses: readonly number[] | null // per step, nats per counted token
   readonly adapterSha256: string | null // its file is kept only if an AdapterRecord says so
 }
@@ -62,7 +62,7 @@ export type AnswerRecord = {
   readonly taskId: string
   readonly questionId: string
   readonly text: string
-  readonly tokens: number
+  readonly tokens: number | null
   readonly verdict: Verdict
   readonly grader: string
   readonly judge: Json // what the judge said; null where none was asked
@@ -144,7 +144,7 @@ export type RunInput = {
   readonly kind: 'seal' | 'learn' | 'import'
   readonly recipeToml: string
   readonly config: Json
-  readonly seed: number
+  readonly seed: number | null // null: the records of an imported run do not say
   readonly modelSha256: string
   readonly tasksetSha256: string
   readonly codeVersion: string
@@ -185,6 +185,8 @@ export type StoreReport = {
     readonly ledgerRows: number
     readonly events: number
     readonly measurements: number
+    readonly minds: number
+    readonly mindEvents: number
     readonly blobs: number
     readonly blobBytes: number
   }

@@ -2,7 +2,9 @@
 
 export type Route = { readonly path: readonly string[]; readonly query: URLSearchParams }
 export const plainScreens = [
+  'minds',
   'adapters',
+  'evidence',
   'compare',
   'playground',
   'models',
@@ -10,7 +12,7 @@ export const plainScreens = [
   'settings',
   'help',
 ] as const
-export type Screen = (typeof plainScreens)[number] | 'home' | 'run' | 'candidate' | 'nowhere'
+export type Screen = (typeof plainScreens)[number] | 'home' | 'run' | 'candidate' | 'mind' | 'nowhere'
 
 export type Query = Readonly<Record<string, string | readonly string[] | undefined>>
 
@@ -42,6 +44,7 @@ export function screenOf(path: readonly string[]): Screen {
   if (first === undefined) return 'home'
   if (path.length === 1) return plainScreens.find((screen) => screen === first) ?? 'nowhere'
   if (first === 'runs' && path.length === 2) return 'run'
+  if (first === 'minds' && path.length === 2) return 'mind'
   return first === 'runs' && third === 'candidates' && path.length === 4 ? 'candidate' : 'nowhere'
 }
 

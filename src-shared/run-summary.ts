@@ -49,6 +49,17 @@ const armTitles: Readonly<Record<string, string>> = {
   'passage-in-prompt': 'passage in the prompt',
   'bare-passage': 'trained on the bare passage',
   'policy-0': 'self-edits of the untrained policy',
+  'equal-steps': 'bare passage, equal steps',
+  'equal-tokens': 'bare passage, equal text',
+  'gold-answers': 'questions with their answers',
+  'fixed-prompts': 'self-edits of fixed prompts',
+  retrieval: 'passage that a search found',
+  teacher: 'self-edits of the teacher',
+  'shuffled-reward': 'policy of shuffled rewards',
+  'self-edits': 'trained on self-edits',
+  'trained-together': 'trained on all passages together',
+  train: 'self-edits to choose from',
+  'baseline-0': 'before training',
 }
 
 /** What people call an arm. */

@@ -14,6 +14,7 @@ import { createApiClient, type ApiClient } from '../../src-shared/api/transport.
 import { AppError, toWireError } from '../../src-shared/errors.ts'
 import { href } from '../../src-shared/routes.ts'
 import { findChromium } from './chromium.ts'
+import { timeLiveRun } from './live-run.ts'
 
 /** `selector` names what the screen is for: it is there when the first content is. */
 type Screen = { readonly name: string; readonly address: string; readonly selector: string }
@@ -56,7 +57,9 @@ async function measure(store: string, pageFolder: string): Promise<BrowserTiming
     const client = await page.context().newCDPSession(page)
     await client.send('HeapProfiler.collectGarbage')
     const { usedSize } = await client.send('Runtime.getHeapUsage')
-    return { screens, scrolling, heapBytes: usedSize }
+    await page.close()
+    const live = await timeLiveRun(browser, pageFolder)
+    return { screens, scrolling, heapBytes: usedSize, live }
   } finally {
     await browser.close()
     await app.dispose()

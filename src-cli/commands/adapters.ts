@@ -1,8 +1,14 @@
 /** `selkie adapters`: which adapters there are, what they have in common, and copies of their files. */
-import { Argument, Command, Option } from 'commander'
-import { adapterSorts, type AdapterListInput, type AdapterRef } from '../../src-shared/api/workbench.ts'
-import { adapterRefs } from '../adapter-names.ts'
-import { count, file, jsonOption } from '../options.ts'
+import { Argument, Command, InvalidArgumentError, Option } from 'commander'
+import {
+  adapterSorts,
+  exportFormats,
+  type AdapterListInput,
+  type AdapterRef,
+} from '../../src-shared/api/workbench.ts'
+import { quantizedTypes, type QuantizedType } from '../../src-shared/compute-protocol.ts'
+import { adapterRef, adapterRefs } from '../adapter-names.ts'
+import { count, deviceOption, file, jsonOption, threadsOption } from '../options.ts'
 import { storeOption } from '../store-folder.ts'
 import type { RunFlags } from './run.ts'
 
@@ -15,7 +21,14 @@ export type AdapterListFlags = RunFlags & {
   readonly ascending?: true
   readonly limit: number
 }
-export type ExportFlags = RunFlags & { readonly out: string }
+type Placement = { readonly threads?: number; readonly device?: string }
+export type ExportFlags = RunFlags &
+  Placement & {
+    readonly out: string
+    readonly format: (typeof exportFormats)[number]
+    readonly type?: QuantizedType
+  }
+export type ConvertFlags = RunFlags & Placement & { readonly model: string }
 
 const listExamples = `
 Examples:
@@ -29,7 +42,16 @@ Examples:
 
 const exportExamples = `
 Examples:
-  selkie adapters export 1f3a9c02 policy-2 --out policy.gguf`
+  selkie adapters export 1f3a9c02 policy-2 --out policy.gguf
+  selkie adapters export 1f3a9c02/policy-2 --format peft --out policy-peft
+  selkie adapters export 1f3a9c02/policy-2 --format merged --type Q8_0 --out model.gguf --json
+
+Before a PEFT folder or a merged model gets its name, llama.cpp compares it with the model and the adapter it was made of.`
+
+const convertExamples = `
+Examples:
+  selkie adapters convert ./from-peft adapter.gguf --model base.gguf
+  selkie adapters convert adapter.gguf ./to-peft --model selkie-nano --json`
 
 export function adaptersCommand(): Command {
   const actions = async (): Promise<typeof import('../adapters.ts')> => await import('../adapters.ts')
@@ -52,17 +74,54 @@ export function adaptersCommand(): Command {
       (await actions()).compareAdapters(refs, flags),
     )
   const exportOne = withOptions(new Command('export'))
-    .description('copy an adapter’s GGUF file out of the store; nothing is overwritten')
-    .argument('<run>', 'the run’s id')
-    .argument('<key>', 'a trial’s id, or policy-N')
-    .requiredOption('--out <file>', 'the new file', file)
+    .description(
+      'an adapter of a run as a GGUF file, a PEFT folder or a merged model; nothing is overwritten',
+    )
+    .argument('<run>', 'the run’s id, or RUN/KEY')
+    .argument('[key]', 'a trial’s id, or policy-N')
+    .requiredOption('--out <path>', 'the new file or folder', file)
+    .addOption(new Option('--format <format>', 'what to make of it').choices(exportFormats).default('gguf'))
+    .addOption(
+      new Option(
+        '--type <type>',
+        'weight type of a merged model (default: every tensor keeps its own)',
+      ).choices(quantizedTypes),
+    )
+    .addOption(threadsOption())
+    .addOption(deviceOption())
     .addHelpText('after', exportExamples)
-    .action(async (runId: string, key: string, flags: ExportFlags) =>
-      (await actions()).exportAdapter({ runId, key }, flags),
+    .action(async (run: string, key: string | undefined, flags: ExportFlags, command: Command) => {
+      if (flags.type !== undefined && flags.format !== 'merged')
+        command.error("error: '--type' is for '--format merged'")
+      const ref = key === undefined ? namedIn(run, command) : { runId: run, key }
+      await (await actions()).exportAdapter(ref, flags)
+    })
+  const convert = new Command('convert')
+    .description('an adapter’s file from elsewhere to GGUF, or a GGUF adapter to a PEFT folder')
+    .argument('<from>', 'a PEFT folder or a GGUF adapter', file)
+    .argument('<to>', 'the new file if it ends in .gguf, else the new PEFT folder', file)
+    .requiredOption('--model <model>', 'the model it belongs to, by name or path')
+    .addOption(threadsOption())
+    .addOption(deviceOption())
+    .addOption(storeOption())
+    .addOption(jsonOption())
+    .addHelpText('after', convertExamples)
+    .action(async (from: string, to: string, flags: ConvertFlags) =>
+      (await actions()).convertAdapter(from, to, flags),
     )
   const adapters = new Command('adapters').description('the adapters of all runs')
-  for (const each of [list, compare, exportOne]) adapters.addCommand(each)
+  for (const each of [list, compare, exportOne, convert]) adapters.addCommand(each)
   return adapters
+}
+
+/** RUN/KEY in one argument. */
+function namedIn(text: string, command: Command): AdapterRef {
+  try {
+    return adapterRef(text)
+  } catch (error) {
+    if (error instanceof InvalidArgumentError) command.error(`error: ${error.message}`)
+    throw error
+  }
 }
 
 function withOptions(command: Command): Command {

@@ -1,13 +1,17 @@
 /** `selkie bench`: the speed of training, of the loop and of the screens, beside what they should be measured against. */
-import { Command } from 'commander'
+import { Command, InvalidArgumentError, Option } from 'commander'
 import type { JobResults } from '../../src-shared/api/job.ts'
+import type { ForgettingReport } from '../../src-shared/api/minds.ts'
+import { strategyNames, type StrategyName } from '../../src-shared/minds/strategies.ts'
 import type { LoopBenchReport } from '../../src-shared/loop-bench-report.ts'
-import { defaultLora, defaultWindowTokens } from '../../src-shared/api/defaults.ts'
+import { splits, type Split } from '../../src-shared/task.ts'
+import { defaultLora, defaultSeed, defaultWindowTokens } from '../../src-shared/api/defaults.ts'
 import type { BrowserTimings } from '../bench-browser.ts'
 import type { UiTiming } from '../bench-ui.ts'
 import { bytes, percent, rate, table } from '../format.ts'
 import {
   count,
+  countOrZero,
   deviceOption,
   file,
   given,
@@ -82,6 +86,7 @@ export function benchCommand(): Command {
     .addCommand(train)
     .addCommand(loopCommand())
     .addCommand(uiCommand())
+    .addCommand(forgettingCommand())
 }
 
 const uiExamples = `
@@ -116,7 +121,78 @@ function uiCommand(): Command {
     })
 }
 
-const describeBrowser = ({ screens, scrolling, heapBytes }: BrowserTimings): string =>
+const forgettingExamples = `
+Examples:
+  selkie bench forgetting --json
+  selkie bench forgetting --strategies merge,route --sequences 2 --edits 4`
+
+type ForgettingFlags = {
+  readonly recipe: string
+  readonly strategies: readonly StrategyName[]
+  readonly sequences: number
+  readonly edits: number
+  readonly samples: number
+  readonly split: Split
+  readonly seed: number
+  readonly json?: true
+}
+
+function forgettingCommand(): Command {
+  return new Command('forgetting')
+    .description('sequences of passages learned one after another, by every strategy against forgetting')
+    .option('--recipe <recipe>', 'its model, taskset and settings are used', 'demo')
+    .option(
+      '--strategies <names>',
+      `with commas between them, of ${strategyNames.join(', ')}`,
+      strategyList,
+      strategyNames,
+    )
+    .option('--sequences <n>', 'with different passages', count, 4)
+    .option('--edits <n>', 'passages of a sequence', count, 8)
+    .option('--samples <n>', 'self-edits of a passage, of which the best is learned', count, 5)
+    .addOption(new Option('--split <split>', 'whose passages').choices(splits).default('test'))
+    .option('--seed <n>', 'seed of everything random', countOrZero, defaultSeed)
+    .addOption(jsonOption())
+    .addHelpText('after', forgettingExamples)
+    .action(async ({ json, ...spec }: ForgettingFlags) => {
+      const { runCommand } = await import('../run-command.ts')
+      await runCommand(
+        { ...(json && { json }) },
+        ({ run }) => run({ type: 'bench-forgetting', ...spec }),
+        describeForgetting,
+      )
+    })
+}
+
+function strategyList(value: string): readonly StrategyName[] {
+  const isStrategy = (name: string): name is StrategyName =>
+    (strategyNames as readonly string[]).includes(name)
+  const names = value.split(',').map((name) => name.trim())
+  if (!names.every(isStrategy)) throw new InvalidArgumentError(`Choose from ${strategyNames.join(',')}.`)
+  return [...new Set(names)]
+}
+
+function describeForgetting({ model, edits, generalAbilityBefore, strategies }: ForgettingReport): string {
+  const share = (value: number | null): string => (value === null ? 'not measured' : percent(value))
+  return [
+    `${model}: sequences of ${edits} edits; general ability before ${share(generalAbilityBefore)}`,
+    table([
+      ['', 'at the end', '95 %', 'just learned', 'forgetting', 'general', 's per edit', 'size'],
+      ...strategies.map((each) => [
+        `  ${each.name}`,
+        share(each.final),
+        `${share(each.low)} to ${share(each.high)}`,
+        share(each.diagonal),
+        share(each.forgetting),
+        share(each.generalAbility),
+        each.seconds.toFixed(2),
+        bytes(each.bytes),
+      ]),
+    ]),
+  ].join('\n')
+}
+
+const describeBrowser = ({ screens, scrolling, heapBytes, live }: BrowserTimings): string =>
   [
     table(
       [...screens, { ...scrolling, name: `a frame of ${scrolling.frames}, scrolling` }].map(
@@ -128,6 +204,7 @@ const describeBrowser = ({ screens, scrolling, heapBytes }: BrowserTimings): str
       ),
     ),
     `  memory of the page’s JavaScript: ${bytes(heapBytes)}`,
+    `  a run with ${live.eventsPerSecond.toFixed(0)} events a second: the longest task ${live.longestTaskMs === null ? 'below 50 ms' : `${live.longestTaskMs.toFixed(0)} ms`}, all shown ${live.behindMs.toFixed(0)} ms after the last of ${live.events}`,
   ].join('\n')
 
 const describeUi = (timings: readonly UiTiming[]): string =>

@@ -35,7 +35,7 @@ export function describePlan(plan: Plan): string {
     `memory   ${bytes(memory.totalBytes)} at most`,
     `disk     ${bytes(disk.totalBytes)} for ${whole(disk.trialAdapters)} trial and ${whole(disk.policyAdapters)} policy adapters`,
     ...(judge ? [`judge    ${whole(judge.calls)} calls${dollars}`] : []),
-    `visible  ${percent(visibleDifference.candidates)} between candidates of a task, ${percent(visibleDifference.arms)} between arms`,
+    `power    with ${whole(work.answers)} answers in all you cannot see less than ${percent(visibleDifference.arms)} between arms, ${percent(visibleDifference.candidates)} between candidates of a task`,
     `speeds   ${describeSpeeds(plan.speeds)} tokens/s`,
     'Where the time goes:',
     ...plan.phases.map(({ name, seconds }) => `  ${name.padEnd(widest)}  ${duration(seconds)}`),

@@ -24,7 +24,7 @@ export function planGeneration(model: LlamaModel, input: GenerateInput): Generat
   checkSampling(input)
   const tokenized = input.prompts.map(({ text, seeds }) => ({ tokens: promptTokens(model, text), seeds }))
   const window = windowOf(input, tokenized, model)
-  const prompts = orderPrompts(tokenized)
+  const prompts = orderPrompts(tokenized, { sharesBeginnings: !input.wholePrompts })
   const total = prompts.reduce((sum, { completions }) => sum + completions.length, 0)
   const parallel = parallelOf(input, window, total, model)
   const multiple = rowMultiple(model, input.adapters)

@@ -12,9 +12,10 @@ export type OrderedPrompt = {
 /** Shorter common beginnings are not worth two decodes in place of one. */
 const leastShared = 16
 
-/** Equal prompts become one. `prompt` and `index` in the result say where a completion belongs. */
+/** Equal prompts become one, the only thing shared if no beginnings are. `prompt` and `index` in the result say where a completion belongs. */
 export function orderPrompts(
   prompts: readonly { readonly tokens: Int32Array; readonly seeds: readonly number[] }[],
+  { sharesBeginnings = true }: { readonly sharesBeginnings?: boolean } = {},
 ): OrderedPrompt[] {
   const order = prompts
     .map((_, index) => index)
@@ -29,7 +30,7 @@ export function orderPrompts(
     if (before && common === tokens.length && common === before.tokens.length) {
       before.completions.push(...completions)
     } else {
-      ordered.push({ tokens, shared: common < leastShared ? 0 : common, completions })
+      ordered.push({ tokens, shared: !sharesBeginnings || common < leastShared ? 0 : common, completions })
     }
   }
   return ordered

@@ -6,7 +6,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { availableParallelism, freemem } from 'node:os'
 import type { AdapterUse, DeviceInfo } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
-import { LlamaContext, type ContextMemory, type ContextShape } from '../ggml/llama-context.ts'
+import { LlamaContext, type ContextShape } from '../ggml/llama-context.ts'
 import { LlamaModel, type LlamaAdapter } from '../ggml/llama-model.ts'
 import { chooseDevice, type Llama } from '../ggml/llama.ts'
 
@@ -26,7 +26,7 @@ export class Session {
   readonly #llama: Llama
   #model: Loaded<LlamaModel> | undefined
   #tokenizer: Loaded<LlamaModel> | undefined
-  readonly #contexts = new Map<ContextMemory, LlamaContext>()
+  readonly #contexts = new Map<string, LlamaContext>() // by kind
   readonly #adapters = new Map<string, LlamaAdapter>() // by key, the one used last at the end
 
   constructor(llama: Llama) {
@@ -79,13 +79,13 @@ export class Session {
   }
 
   async #contextOf(model: LlamaModel, shape: ContextShape, threads: number): Promise<LlamaContext> {
-    const { memory } = shape
-    const old = this.#contexts.get(memory)
+    const kind = `${shape.memory} for ${shape.result ?? 'logits'}`
+    const old = this.#contexts.get(kind)
     if (old && fits(old.shape, shape)) return old
-    this.#contexts.delete(memory)
+    this.#contexts.delete(kind)
     old?.dispose()
     const context = await LlamaContext.create(model, shape, threads)
-    this.#contexts.set(memory, context)
+    this.#contexts.set(kind, context)
     return context
   }
 

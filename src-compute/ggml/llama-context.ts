@@ -12,12 +12,16 @@ import type { LlamaAdapter, LlamaModel } from './llama-model.ts'
  */
 export type ContextMemory = 'separate' | 'pooled'
 
+/** What is read after a decode: logits of chosen tokens, or the mean of the last states of a sequence's tokens in it. */
+export type ContextResult = 'logits' | 'embeddings'
+
 export type ContextShape = {
   readonly memory: ContextMemory
+  readonly result?: ContextResult // logits
   readonly cells: number // tokens: of each sequence if separate, of all together if pooled
   readonly sequences: number // at most 256
   readonly batchTokens: number // in one decode
-  readonly batchOutputs: number // tokens of one decode whose logits are wanted
+  readonly batchOutputs: number // tokens of one decode whose logits are wanted; for embeddings all
 }
 
 /** Tokens to decode together. Sequences are numbered from 0; positions in each must go on without a gap. */
@@ -56,6 +60,8 @@ export class LlamaBatch {
     this.outputCount = 0
   }
 }
+
+const meanPooling = 1 // LLAMA_POOLING_TYPE_MEAN
 
 export class LlamaContext {
   readonly model: LlamaModel
@@ -101,6 +107,7 @@ export class LlamaContext {
         n_threads: threads,
         n_threads_batch: threads,
         no_perf: true,
+        ...(shape.result === 'embeddings' && { embeddings: true, pooling_type: meanPooling }),
         kv_unified: shape.memory === 'pooled',
       }
       return await new Promise<Pointer | null>((resolve, reject) => {
@@ -189,6 +196,18 @@ export class LlamaContext {
     const address = this.#functions.logits(this.#pointer, row)
     if (!address) throw new AppError('internal', `Row ${row} of the batch has no logits.`)
     return koffi.decode(address, this.#row) as Float32Array // sound: declared as a typed array of float
+  }
+
+  /**
+   * A copy of the mean, over a sequence's tokens in the batch decoded last, of the states after the last norm: float32,
+   * [width]. For contexts whose result is embeddings.
+   */
+  embedding(sequence: number): Float32Array {
+    const address = this.#functions.embedding(this.#pointer, sequence)
+    if (!address) throw new AppError('internal', `Sequence ${sequence} has no embedding.`)
+    const { embeddingWidth } = this.model
+    // Sound: declared as a typed array of float.
+    return koffi.decode(address, koffi.array('float', embeddingWidth, 'Typed')) as Float32Array
   }
 
   /** Waits until a device that computes on its own has finished. */

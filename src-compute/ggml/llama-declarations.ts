@@ -81,8 +81,34 @@ export type ContextParams = {
   n_outputs_max: number
   n_threads: number
   n_threads_batch: number
+  pooling_type: number // 1: the mean over a sequence's tokens
+  embeddings: boolean
   no_perf: boolean
   kv_unified: boolean
+}
+
+koffi.struct('llama_model_quantize_params', {
+  nthread: 'int32_t',
+  ftype: 'int',
+  output_tensor_type: 'int',
+  token_embedding_type: 'int',
+  allow_requantize: 'bool',
+  quantize_output_tensor: 'bool',
+  only_copy: 'bool',
+  pure: 'bool',
+  keep_split: 'bool',
+  dry_run: 'bool',
+  imatrix: pointer,
+  kv_overrides: pointer,
+  tt_overrides: pointer,
+  prune_layers: pointer,
+  max_buf_size: 'size_t',
+})
+export type QuantizeParams = {
+  nthread: number
+  ftype: number
+  allow_requantize: boolean
+  max_buf_size: number
 }
 
 koffi.struct('llama_chat_message', { role: 'const char *', content: 'const char *' })
@@ -156,6 +182,13 @@ export function declareLlama({ llama, ggml }: NativeLibraries) {
     isHybrid: bind<Of, boolean>('bool llama_model_is_hybrid(void *model)'),
     isDiffusion: bind<Of, boolean>('bool llama_model_is_diffusion(void *model)'),
 
+    quantizeDefaults: bind<[], QuantizeParams>(
+      'llama_model_quantize_params llama_model_quantize_default_params()',
+    ),
+    quantize: bind<[from: string, to: string, params: QuantizeParams], number>(
+      'uint32_t llama_model_quantize(const char *from, const char *to, const llama_model_quantize_params *params)',
+    ),
+
     vocabulary: bind<Of, Pointer>('void *llama_model_get_vocab(void *model)'),
     vocabularyType: bind<Of, number>('int llama_vocab_type(void *vocab)'),
     vocabularySize: bind<Of, number>('int32_t llama_vocab_n_tokens(void *vocab)'),
@@ -225,6 +258,9 @@ export function declareLlama({ llama, ggml }: NativeLibraries) {
       'int32_t llama_decode(void *context, llama_batch batch)',
     ),
     synchronize: bind<Of, void>('void llama_synchronize(void *context)'),
+    embedding: bind<[context: Pointer, sequence: number], Pointer | null>(
+      'void *llama_get_embeddings_seq(void *context, int32_t sequence)',
+    ),
     logits: bind<[context: Pointer, index: number], Pointer | null>(
       'void *llama_get_logits_ith(void *context, int32_t index)',
     ),

@@ -127,11 +127,16 @@ export class LlamaModel {
     }
   }
 
+  /** Numbers in a token's state. */
+  get embeddingWidth(): number {
+    return this.functions.embeddingWidth(this.pointer)
+  }
+
   /** What one token of one sequence takes in the context, keys and values in half precision. An upper bound. */
   get contextBytesPerToken(): number {
     const { functions, pointer, file } = this
     const architecture = getString(file.metadata, 'general.architecture')
-    const plainWidth = functions.embeddingWidth(pointer) / functions.heads(pointer)
+    const plainWidth = this.embeddingWidth / functions.heads(pointer)
     const width = (of: 'key' | 'value'): number =>
       findNumber(file.metadata, `${architecture}.attention.${of}_length`) ?? plainWidth
     return functions.layers(pointer) * functions.keyValueHeads(pointer) * (width('key') + width('value')) * 2

@@ -3,7 +3,9 @@ import type { LoraConfig } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { checkAdapterFits } from '../../src-shared/gguf/adapter-check.ts'
 import { loraPairs, loraRankOf } from '../../src-shared/gguf/lora-tensors.ts'
-import { float32, flag, getNumber, text, uint32 } from '../../src-shared/gguf/metadata.ts'
+import { findNumber, float32, flag, text, uint32 } from '../../src-shared/gguf/metadata.ts'
+import { fromHalf } from '../../src-shared/gguf/quantize.ts'
+import { naming } from '../../src-shared/gguf/open-gguf.ts'
 import type { GgufFile, TensorInfo } from '../../src-shared/gguf/types.ts'
 import { openGgufFile, writeGgufFile, type WrittenFile } from '../gguf-file.ts'
 import { loraScaling, type AdapterPair } from './lora.ts'
@@ -62,37 +64,40 @@ function bytesOf(values: Float32Array): Uint8Array {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 }
 
-export type LoadedAdapter = {
-  readonly pairs: readonly AdapterPair[]
-  /** What B·A is multiplied with: alpha / rank. */
-  readonly scaling: number
-}
+/** A pair as an adapter file holds it, and what B·A is multiplied with. */
+export type LoadedPair = AdapterPair & { readonly scaling: number }
 
-/** Reads an F32 adapter of the model. Throws `mismatch`, `corrupt_file`, `unsupported`. */
-export function readAdapter(path: string, model: GgufFile): LoadedAdapter {
+/**
+ * Reads an adapter of the model; `scaling` is llama.cpp's: alpha / rank, or 1 without an alpha.
+ * Throws `mismatch`, `corrupt_file`, `unsupported` (weights that are neither F32 nor F16).
+ */
+export function readAdapter(path: string, model: GgufFile): LoadedPair[] {
   const opened = openGgufFile(path)
   try {
-    const { file } = opened
-    checkAdapterFits(file, model)
+    const { file, source } = opened
+    naming(path, () => checkAdapterFits(file, model))
     const values = ({ name, type, offset, bytes }: TensorInfo): Float32Array => {
-      if (type !== 'F32')
-        throw new AppError(
-          'unsupported',
-          `The adapter's tensor "${name}" is ${type}; Selkie continues from F32 adapters only.`,
-          { tensor: name },
-        )
-      const data = opened.source.read(offset, bytes)
-      return new Float32Array(data.slice().buffer)
+      const buffer = (): ArrayBuffer => source.read(offset, bytes).slice().buffer
+      if (type === 'F32') return new Float32Array(buffer())
+      if (type === 'F16') return Float32Array.from(new Uint16Array(buffer()), fromHalf)
+      throw new AppError(
+        'unsupported',
+        `${path}: the adapter's tensor "${name}" is ${type}; the trainer reads F32 and F16 only. Convert the adapter.`,
+        { tensor: name },
+      )
     }
-    const found = loraPairs(file) // at least one: checked above
-    const pairs = found.map(({ target, a, b }): AdapterPair => ({
-      tensor: target.slice(0, -'.weight'.length),
-      inputs: a.shape[0]!,
-      outputs: b.shape[1]!,
-      a: values(a),
-      b: values(b),
-    }))
-    return { pairs, scaling: getNumber(file.metadata, 'adapter.lora.alpha') / loraRankOf(found[0]!) }
+    const alpha = findNumber(file.metadata, 'adapter.lora.alpha') ?? 0
+    return loraPairs(file).map((pair): LoadedPair => {
+      const { target, a, b } = pair
+      return {
+        tensor: target.slice(0, -'.weight'.length),
+        inputs: a.shape[0]!,
+        outputs: b.shape[1]!,
+        a: values(a),
+        b: values(b),
+        scaling: alpha === 0 ? 1 : alpha / loraRankOf(pair),
+      }
+    })
   } finally {
     opened.dispose()
   }

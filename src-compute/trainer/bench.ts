@@ -42,7 +42,7 @@ export async function bench(
   if (input.lora === null && input.adapters !== 1) {
     throw new AppError('invalid_input', 'All weights can be trained in one copy only. Leave out --adapters.')
   }
-  const trainee = input.lora ? loraTrainee(model, input.lora) : modelTrainee(model, 'F32')
+  const trainee = input.lora ? loraTrainee(model, { lora: input.lora }) : modelTrainee(model, 'F32')
   await trainee.prepare(signal)
   const together = await StepBench.create(model, trainee, input, input.adapters)
   const peakMemoryBytes = memoryInUse(backend, together.activationBytes) // every step takes the same memory

@@ -14,8 +14,12 @@ import type { ParameterSet } from './parameters.ts'
 const formatVersion = 1
 const kinds = ['value', 'm', 'v'] as const
 
-/** What happened up to a step: per job its losses and gradient norms. */
-export type History = { readonly losses: number[]; readonly gradientNorms: number[] }
+/** What happened up to a step: per job its losses and gradient norms, and penalties before each update where there are any. */
+export type History = {
+  readonly losses: number[]
+  readonly gradientNorms: number[]
+  readonly penalties?: number[]
+}
 
 /** Identifies a run: a checkpoint of another model, text, seed or setting must not be continued. */
 export function runIdentity(input: Pick<TrainInput, 'jobs' | 'sealFaithfulPadTo'>, trained: unknown): string {

@@ -12,7 +12,7 @@ import type { Dropout } from './dropout.ts'
 import type { FrozenWeights } from './frozen-weights.ts'
 import type { SharedLora } from './layers.ts'
 import type { ModelSpec } from '../../src-shared/gguf/model-spec.ts'
-import { ParameterSet, type ParameterShape } from './parameters.ts'
+import { ParameterSet, type Parameter, type ParameterShape } from './parameters.ts'
 import { loraGroups, type LoraGroup, type WeightSource } from './transformer.ts'
 
 /** Throws `invalid_input` for a LoRA configuration that cannot be trained. */
@@ -194,6 +194,21 @@ export function freshBlock(parameters: ParameterSet, seed: number): Float32Array
   return block
 }
 
+/** Where the A of one matrix lies: [inputs, rank] within its shared parameter, from `start` floats on. */
+export type PlaceOfA = {
+  readonly tensor: string // name of the adapted matrix without ".weight"
+  readonly parameter: Parameter
+  readonly start: number
+}
+
+export function placesOfA(parameters: ParameterSet, spec: ModelSpec, config: LoraConfig): PlaceOfA[] {
+  return eachTarget(spec, config).map(({ layer, group, module, slot }) => ({
+    tensor: `blk.${layer}.${moduleTensors[module]}`,
+    parameter: parameters.get(sharedName(layer, group)),
+    start: slot * config.loraRank * moduleShape(spec, module)[0],
+  }))
+}
+
 function eachTarget(
   spec: ModelSpec,
   config: LoraConfig,
@@ -206,7 +221,7 @@ function eachTarget(
 }
 
 /** values [rows][columns] → [columns][rows] */
-function transposed(values: Float32Array, columns: number, rows: number): Float32Array {
+export function transposed(values: Float32Array, columns: number, rows: number): Float32Array {
   const result = new Float32Array(values.length)
   for (let row = 0; row < rows; row++)
     for (let column = 0; column < columns; column++)

@@ -1,6 +1,6 @@
 /**
  * The two kinds of matrix in a model: frozen ones, of any weight type, with a transposed copy for the reverse pass made
- * once; and trained ones, in F32, whose gradient is formed.
+ * once, perhaps with a frozen adapter beside them; and trained ones, in F32, whose gradient is formed.
  */
 import type { TensorType } from '../../src-shared/gguf/types.ts'
 import type { Graph } from '../ggml/graph.ts'
@@ -56,6 +56,38 @@ export function trainedMatrix(parameter: Parameter): Matrix {
     backward: (graph, dy) => graph.mulMat(graph.cont(graph.transpose(parameter.value)), dy),
     accumulate: (graph, x, dy) => void graph.addInplace(parameter.gradient, outerProduct(graph, x, dy)),
     rows: (graph, rows) => graph.getRows(parameter.value, rows),
+  }
+}
+
+/** ΔW beside a frozen matrix, all scalings in it: as a pair, or multiplied out. F32, also transposed for the reverse pass. */
+export type FrozenChange =
+  | {
+      readonly type: 'pair'
+      readonly a: Tensor // [in, R]
+      readonly b: Tensor // [R, out]
+      readonly aTransposed: Tensor // [R, in]
+      readonly bTransposed: Tensor // [out, R]
+    }
+  | {
+      readonly type: 'product'
+      readonly weight: Tensor // [in, out]
+      readonly transposed: Tensor // [out, in]
+    }
+
+/** W + ΔW as a linear map: what flows through it flows through both. ΔW has no gradient. */
+export function changedMatrix(matrix: Matrix, change: FrozenChange): Matrix {
+  const forward = (graph: Graph, x: Tensor): Tensor =>
+    change.type === 'pair'
+      ? graph.mulMat(change.b, graph.mulMat(change.a, x))
+      : graph.mulMat(change.weight, x)
+  const backward = (graph: Graph, dy: Tensor): Tensor =>
+    change.type === 'pair'
+      ? graph.mulMat(change.aTransposed, graph.mulMat(change.bTransposed, dy))
+      : graph.mulMat(change.transposed, dy)
+  return {
+    ...matrix,
+    forward: (graph, x) => graph.add(matrix.forward(graph, x), forward(graph, x)),
+    backward: (graph, dy) => graph.add(matrix.backward(graph, dy), backward(graph, dy)),
   }
 }
 

@@ -1,23 +1,14 @@
 /** Log-probabilities of given tokens by the trainer's own graph: what must agree with llama.cpp's. */
-import type {
-  LoraConfig,
-  ScoredText,
-  ScoreOutput,
-  TrainerScoreInput,
-} from '../../src-shared/compute-protocol.ts'
-import { targetModules } from '../../src-shared/compute-protocol.ts'
+import type { ScoredText, ScoreOutput, TrainerScoreInput } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
-import { moduleTensors } from '../../src-shared/gguf/lora-tensors.ts'
+import type { ModelSpec } from '../../src-shared/gguf/model-spec.ts'
 import { scoringWindows } from '../windows.ts'
-import { readAdapter, type LoadedAdapter } from './adapter-file.ts'
 import { fillBatch, roundUpSize, type BatchShape, type PackedSequence } from './batch.ts'
+import { FrozenAdapters } from './frozen-adapters.ts'
 import { GraphCache } from './graph-cache.ts'
 import type { LoadedModel } from './loaded-model.ts'
-import { blockOf, loraShapes, loraWeights, moduleShape, type AdapterPair } from './lora.ts'
-import type { ModelSpec } from '../../src-shared/gguf/model-spec.ts'
-import { ParameterSet } from './parameters.ts'
 
-/** Throws `invalid_input` (nothing to score, token out of range), `mismatch` (adapter), `cancelled`. */
+/** Throws `invalid_input` (nothing to score, token out of range), `cancelled`, and what FrozenAdapters throws. */
 export async function score(
   model: LoadedModel,
   input: TrainerScoreInput,
@@ -28,29 +19,23 @@ export async function score(
   const windowTokens = Math.min(input.windowTokens ?? 512, spec.contextSize)
   if (!(windowTokens >= 1))
     throw new AppError('invalid_input', `A window needs at least 1 token, not ${windowTokens}.`)
-  const merged = stack(
-    input.adapters.map(({ path, scale }) => ({ ...readAdapter(path, weights.file), scale })),
-    spec,
-  )
-  const parameters = merged && new ParameterSet(backend, loraShapes(spec, merged.config), 1)
-  if (merged && parameters)
-    parameters.write('value', 0, blockOf(merged.pairs, parameters, spec, merged.config))
-  const frozen = {
-    matrix: weights.matrix.bind(weights),
-    vector: (name: string) => ({ value: weights.tensor(name) }),
+  const adapters = new FrozenAdapters(model, input.adapters)
+  const source = adapters.under({
+    matrix: (name) => weights.matrix(name),
+    vector: (name) => ({ value: weights.tensor(name) }),
     embeddingParameter: () => undefined,
     lora: () => undefined,
     frequencyFactors: weights.find('rope_freqs.weight'),
-  }
+  })
   const cache = new GraphCache(backend, {
     spec,
     trains: false,
     recomputesLayers: false,
     headName: weights.headName,
-    weights: (graph) =>
-      merged && parameters ? loraWeights(graph, weights, parameters, merged.config, undefined) : frozen,
+    weights: () => source,
   })
   try {
+    await adapters.place()
     const texts: ScoredText[] = []
     for (const [done, tokens] of input.texts.entries()) {
       control.signal.throwIfAborted()
@@ -73,7 +58,7 @@ export async function score(
     }
   } finally {
     cache.dispose()
-    parameters?.dispose()
+    adapters.dispose()
   }
 }
 
@@ -106,50 +91,4 @@ async function scoreText(
     )
   }
   return { tokens, logProbs }
-}
-
-/**
- * Several scaled adapters as one: their A's stacked, their B's side by side with all scalings folded in, so that
- * B·A = Σ scale·scaling·Bᵢ·Aᵢ. Undefined if there is none.
- */
-function stack(
-  adapters: readonly (LoadedAdapter & { scale: number })[],
-  spec: ModelSpec,
-): { config: LoraConfig; pairs: AdapterPair[] } | undefined {
-  const ranks = adapters.map(({ pairs }) => pairs[0]!.a.length / pairs[0]!.inputs)
-  const rank = ranks.reduce((sum, each) => sum + each, 0)
-  if (rank === 0) return undefined
-  const modules = targetModules.filter((module) =>
-    adapters.some(({ pairs }) => pairs.some(({ tensor }) => tensor.endsWith(moduleTensors[module]))),
-  )
-  const config: LoraConfig = {
-    loraRank: rank,
-    loraAlpha: rank,
-    rsLora: false,
-    dropout: 0,
-    targetModules: modules,
-  }
-  const pairs = Array.from({ length: spec.layers }, (_, layer) =>
-    modules.map((module): AdapterPair => {
-      const tensor = `blk.${layer}.${moduleTensors[module]}`
-      const [inputs, outputs] = moduleShape(spec, module)
-      const a = new Float32Array(inputs * rank)
-      const b = new Float32Array(rank * outputs)
-      let start = 0
-      adapters.forEach(({ pairs: own, scale, scaling }, index) => {
-        const pair = own.find((each) => each.tensor === tensor)
-        const ownRank = ranks[index]!
-        if (pair) {
-          a.set(pair.a, start * inputs)
-          for (let output = 0; output < outputs; output++) {
-            for (let row = 0; row < ownRank; row++)
-              b[output * rank + start + row] = pair.b[output * ownRank + row]! * scale * scaling
-          }
-        }
-        start += ownRank
-      })
-      return { tensor, inputs, outputs, a, b }
-    }),
-  ).flat()
-  return { config, pairs }
 }

@@ -4,8 +4,6 @@
  * lanes instead of being padded; every random choice follows from the job's seed, so that a run can be repeated or
  * resumed bit for bit.
  */
-import { accessSync, constants, existsSync, statSync } from 'node:fs'
-import { dirname, resolve } from 'node:path'
 import type {
   PretrainInput,
   TrainInput,
@@ -14,8 +12,6 @@ import type {
 } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { findNumber } from '../../src-shared/gguf/metadata.ts'
-import type { Metadata } from '../../src-shared/gguf/types.ts'
-import { readGgufFile } from '../gguf-file.ts'
 import { AdamW } from './adamw.ts'
 import { fillBatch, type BatchShape } from './batch.ts'
 import { BatchGraph, type BatchGraphOptions } from './batch-graph.ts'
@@ -23,6 +19,8 @@ import { loadCheckpoint, runIdentity, saveCheckpoint, type History } from './che
 import { GraphCache } from './graph-cache.ts'
 import type { LoadedModel } from './loaded-model.ts'
 import { memoryInUse, memoryLeft } from './memory.ts'
+import type { Orthogonality } from './orthogonality.ts'
+import { checkOutputs } from './outputs.ts'
 import { ParameterSet } from './parameters.ts'
 import { microBatchesOfStep, planJobs, shapesOf, type JobPlan } from './plan.ts'
 import { clippingFactor, learningRateAt } from './schedule.ts'
@@ -39,7 +37,7 @@ export async function train(
   input: TrainInput,
   control: TrainControl,
 ): Promise<TrainOutput> {
-  return await runTraining(model, loraTrainee(model, input.lora), input, control)
+  return await runTraining(model, loraTrainee(model, input), input, control)
 }
 
 /** Trains all weights of a model. Throws as `train` does, and `unsupported`. */
@@ -62,22 +60,25 @@ async function runTraining(
   const started = performance.now()
   const { backend, weights } = model
   const { checkpoint } = settings
-  checkOutputs(settings)
-  const endToken = findNumber(weights.file.metadata, 'tokenizer.ggml.eos_token_id')
-  const plans = planJobs(settings.jobs, {
-    contextSize: weights.spec.contextSize,
-    vocabularySize: weights.spec.vocabularySize,
-    ...(endToken !== undefined && { endToken }),
-    ...(settings.sealFaithfulPadTo !== undefined && { padTo: settings.sealFaithfulPadTo }),
-  })
-  const baseSha256 = await model.sha256(control.signal)
-  await trainee.prepare(control.signal)
-
-  const parameters = new ParameterSet(backend, trainee.shapes, plans.length)
-  const owned: { dispose(): void }[] = [trainee, parameters]
+  const owned: { dispose(): void }[] = [trainee]
   try {
+    checkOutputs(settings)
+    const endToken = findNumber(weights.file.metadata, 'tokenizer.ggml.eos_token_id')
+    const plans = planJobs(settings.jobs, {
+      contextSize: weights.spec.contextSize,
+      vocabularySize: weights.spec.vocabularySize,
+      ...(endToken !== undefined && { endToken }),
+      ...(settings.sealFaithfulPadTo !== undefined && { padTo: settings.sealFaithfulPadTo }),
+    })
+    const baseSha256 = await model.sha256(control.signal)
+    await trainee.prepare(control.signal)
+
+    const parameters = new ParameterSet(backend, trainee.shapes, plans.length)
+    owned.push(parameters)
     const optimizer = new AdamW(backend, parameters)
     owned.push(optimizer)
+    const penalty = trainee.penalty?.(parameters)
+    if (penalty) owned.push(penalty)
     const { cache, recompute, estimatedMemoryBytes } = chooseGraphs(
       model,
       trainee,
@@ -89,7 +90,7 @@ async function runTraining(
     const totalSteps = Math.max(...plans.map((plan) => plan.totalSteps))
 
     const identity = runIdentity(settings, [trainee.identity, baseSha256])
-    const run = new Run({ model, plans, parameters, optimizer, cache, control })
+    const run = new Run({ model, plans, parameters, optimizer, cache, control, ...(penalty && { penalty }) })
     const resumed = checkpoint?.resume ? loadCheckpoint(checkpoint.path, identity, parameters) : undefined
     if (resumed) run.histories.splice(0, Infinity, ...resumed.histories)
     else
@@ -115,8 +116,9 @@ async function runTraining(
       await run.update(step, gradients)
     }
     save(totalSteps)
+    const lastPenalties = await penalty?.accumulate(plans.map(() => 0))
     const adapters = plans.map((plan, adapter) => {
-      const { losses, gradientNorms } = run.histories[adapter]!
+      const { losses, gradientNorms, penalties } = run.histories[adapter]!
       const { job, totalSteps: steps } = plan
       const finalLoss = losses.at(-1)!
       const sha256 = trainee.write(parameters, adapter, job, { baseSha256, seed: job.seed, steps, finalLoss })
@@ -129,6 +131,7 @@ async function runTraining(
         gradientNorms,
         finalLoss,
         seed: job.seed,
+        ...(penalties && { orthogonality: { first: penalties[0]!, last: lastPenalties![adapter]! } }),
       }
     })
     const seconds = (performance.now() - started) / 1000
@@ -145,14 +148,16 @@ type RunParts = {
   readonly optimizer: AdamW
   readonly cache: GraphCache
   readonly control: TrainControl
+  readonly penalty?: Orthogonality
 }
 
-/** One adapter's step before its update: mean loss in nats, norm of the mean's gradient, tokens in the loss. */
+/** One adapter's step before its update: mean loss in nats, norm of its gradient (the penalty's included), tokens in the loss. */
 type StepGradients = {
   readonly adapter: number
   readonly loss: number
   readonly gradientNorm: number
   readonly counted: number
+  readonly penalty?: number // unweighted
 }
 
 /** One run's state between steps. */
@@ -164,12 +169,16 @@ class Run {
 
   constructor(on: RunParts) {
     this.#on = on
-    this.histories = on.plans.map(() => ({ losses: [], gradientNorms: [] }))
+    this.histories = on.plans.map(() => ({
+      losses: [],
+      gradientNorms: [],
+      ...(on.penalty && { penalties: [] }),
+    }))
   }
 
   /** Forward and reverse pass of one step. Throws `not_finite` before anything is updated. */
   async accumulateGradients(step: number): Promise<StepGradients[]> {
-    const { model, plans, parameters, cache, optimizer } = this.#on
+    const { model, plans, parameters, cache, optimizer, penalty } = this.#on
     const started = performance.now()
     const seeds = plans.map(({ job }) => job.seed)
     const lossSums = plans.map(() => 0)
@@ -184,6 +193,7 @@ class Run {
       tokens += lanes.flat(2).reduce((sum, sequence) => sum + sequence.tokens.length, 0)
       this.measureMemory()
     }
+    const penalties = await penalty?.accumulate(counted)
     const gradients: StepGradients[] = []
     for (const [adapter, { job, totalSteps }] of plans.entries()) {
       if (step > totalSteps) continue
@@ -197,7 +207,13 @@ class Run {
           { step, job: adapter },
         )
       }
-      gradients.push({ adapter, loss, gradientNorm, counted: counted[adapter]! })
+      gradients.push({
+        adapter,
+        loss,
+        gradientNorm,
+        counted: counted[adapter]!,
+        ...(penalties && { penalty: penalties[adapter]! }),
+      })
     }
     this.#tokensPerSecond = (tokens * 1000) / (performance.now() - started)
     return gradients
@@ -206,13 +222,14 @@ class Run {
   /** Updates every adapter that still trains, and reports it. */
   async update(step: number, gradients: readonly StepGradients[]): Promise<void> {
     const { plans, optimizer, control } = this.#on
-    for (const { adapter, loss, gradientNorm, counted } of gradients) {
+    for (const { adapter, loss, gradientNorm, counted, penalty } of gradients) {
       const { job, scheduledSteps, totalSteps } = plans[adapter]!
       const learningRate = learningRateAt(job.optimizer, step, scheduledSteps)
       const factor = clippingFactor(gradientNorm, job.optimizer.maxGradientNorm) / counted
       await optimizer.update(adapter, job.optimizer, step, learningRate, factor)
       this.histories[adapter]!.losses.push(loss)
       this.histories[adapter]!.gradientNorms.push(gradientNorm)
+      if (penalty !== undefined) this.histories[adapter]!.penalties!.push(penalty)
       control.progress({
         type: 'step',
         job: adapter,
@@ -287,47 +304,6 @@ function cancelledAfter(step: number, totalSteps: number, checkpoint: string | u
     totalSteps,
     ...(checkpoint !== undefined && { checkpoint }),
   })
-}
-
-/** Finds out now, not after hours of training, that a result could not be written or would replace an input. */
-function checkOutputs({ modelPath, jobs, checkpoint }: Settings): void {
-  const taken = new Map([[resolve(modelPath), 'the model']])
-  const outputs = jobs.map(({ adapterPath }) => ({ path: adapterPath, what: 'another result' }))
-  if (checkpoint) outputs.push({ path: checkpoint.path, what: 'the checkpoint' })
-  for (const { path, what } of outputs) {
-    accessSync(dirname(resolve(path)), constants.W_OK)
-    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-      throw new AppError(
-        'invalid_input',
-        `${path} is a folder. Give the file the result is to be written to.`,
-      )
-    }
-    checkReplaceable(path)
-    const holder = taken.get(resolve(path))
-    if (holder)
-      throw new AppError(
-        'invalid_input',
-        `${path} is ${holder}, which would be overwritten. Choose another file.`,
-        { path },
-      )
-    taken.set(resolve(path), what)
-  }
-}
-
-/** Only what Selkie wrote may be replaced: never a text, a download or anything else that merely has the name. */
-function checkReplaceable(path: string): void {
-  if (!existsSync(path)) return
-  const refuse = (): AppError =>
-    new AppError('invalid_input', `${path} exists and was not written by Selkie. Choose another file.`, {
-      path,
-    })
-  let metadata: Metadata
-  try {
-    metadata = readGgufFile(path).metadata
-  } catch (error) {
-    throw error instanceof AppError && error.code === 'corrupt_file' ? refuse() : error
-  }
-  if (![...metadata.keys()].some((key) => key.startsWith('selkie.'))) throw refuse()
 }
 
 function tokensOf({ job, sequences }: JobPlan): number {

@@ -2,7 +2,7 @@
  * What a run trains: LoRA adapters beside frozen weights, or all weights of a model. The run itself (train.ts) is the
  * same for both.
  */
-import type { LoraConfig, PretrainInput, TrainJob } from '../../src-shared/compute-protocol.ts'
+import type { PretrainInput, TrainInput, TrainJob } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { text, uint32 } from '../../src-shared/gguf/metadata.ts'
 import { tensorTypes } from '../../src-shared/gguf/types.ts'
@@ -11,6 +11,7 @@ import type { Graph } from '../ggml/graph.ts'
 import { writeGgufFile } from '../gguf-file.ts'
 import { readAdapter, writeAdapter, type AdapterOrigin } from './adapter-file.ts'
 import { Dropout, DropoutPool } from './dropout.ts'
+import { FrozenAdapters } from './frozen-adapters.ts'
 import type { LoadedModel } from './loaded-model.ts'
 import {
   blockOf,
@@ -22,8 +23,10 @@ import {
   loraShapes,
   loraWeights,
   pairsOf,
+  placesOfA,
 } from './lora.ts'
 import { trainedMatrix } from './matrices.ts'
+import { Orthogonality, readEarlierDirections } from './orthogonality.ts'
 import { ParameterSet, type ParameterShape } from './parameters.ts'
 import type { WeightSource } from './transformer.ts'
 
@@ -35,6 +38,8 @@ export type Trainee = {
   prepare(signal: AbortSignal): Promise<void>
   weights(graph: Graph, parameters: ParameterSet, dropout: Dropout | undefined): WeightSource
   dropout?(tokens: number): Dropout
+  /** What is added to the loss besides what the tokens give, where there is such a thing. */
+  penalty?(parameters: ParameterSet): Orthogonality
   /** Where an adapter (or the model) starts, as a block of `parameters`. */
   initialBlock(parameters: ParameterSet, job: TrainJob): Promise<Float32Array>
   dispose(): void
@@ -42,26 +47,47 @@ export type Trainee = {
   write(parameters: ParameterSet, adapter: number, job: TrainJob, origin: AdapterOrigin): string
 }
 
-/** LoRA adapters on a frozen model. Throws `invalid_input` for a configuration that cannot be trained. */
-export function loraTrainee({ backend, weights }: LoadedModel, config: LoraConfig): Trainee {
+/**
+ * LoRA adapters on a frozen model, which may have frozen adapters on. Throws `invalid_input` for a configuration that
+ * cannot be trained, and what FrozenAdapters and readEarlierDirections throw.
+ */
+export function loraTrainee(
+  model: Pick<LoadedModel, 'backend' | 'weights'>,
+  { lora: config, frozen = [], orthogonal }: Pick<TrainInput, 'lora' | 'frozen' | 'orthogonal'>,
+): Trainee {
+  const { backend, weights } = model
   const { spec, file } = weights
   checkLoraConfig(config, spec)
+  const earlier = orthogonal && readEarlierDirections(model, orthogonal)
+  const stack = new FrozenAdapters(model, frozen)
   const pool =
     config.dropout > 0 ? new DropoutPool(backend, config.dropout, loraInputWidths(spec, config)) : undefined
   return {
     shapes: loraShapes(spec, config),
-    identity: config,
-    prepare: (signal) => weights.transpose(signal),
-    weights: (graph, parameters, dropout) => loraWeights(graph, weights, parameters, config, dropout),
+    identity: frozen.length > 0 || earlier ? [config, stack.identity, earlier?.identity ?? null] : config,
+    async prepare(signal) {
+      await weights.transpose(signal)
+      await stack.place()
+    },
+    weights: (graph, parameters, dropout) =>
+      stack.under(loraWeights(graph, weights, parameters, config, dropout)),
     ...(pool && {
       dropout: (tokens: number) => new Dropout(backend, pool, tokens, spec.layers * loraGroupCount),
     }),
-    dispose: () => pool?.dispose(),
+    ...(earlier && {
+      penalty: (parameters: ParameterSet) =>
+        new Orthogonality(backend, parameters, placesOfA(parameters, spec, config), config.loraRank, earlier),
+    }),
+    dispose() {
+      pool?.dispose()
+      stack.dispose()
+    },
     async initialBlock(parameters, { seed, initialAdapterPath }) {
       if (initialAdapterPath === undefined) return freshBlock(parameters, seed)
-      const { pairs, scaling } = readAdapter(initialAdapterPath, file)
-      const factor = scaling / loraScaling(config) // the same function under this run's scaling
-      const rescaled = pairs.map((pair) => ({ ...pair, b: pair.b.map((value) => value * factor) }))
+      const rescaled = readAdapter(initialAdapterPath, file).map(({ scaling, ...pair }) => {
+        const factor = scaling / loraScaling(config) // the same function under this run's scaling
+        return { ...pair, b: pair.b.map((value) => value * factor) }
+      })
       return blockOf(rescaled, parameters, spec, config)
     },
     write(parameters, adapter, job, origin) {

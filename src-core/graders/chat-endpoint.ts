@@ -5,7 +5,7 @@ import { understandResponse, type Attempt, type ChatReply } from './chat-respons
 import type { Endpoint } from './endpoint-config.ts'
 
 const longestWaitMs = 60_000
-const maxReplyTokens = 16
+const verdictTokens = 16 // enough for a judge's word
 
 /**
  * Asks until there is a reply or the retries are used up. Server errors, 429, lost connections and timeouts are tried
@@ -16,9 +16,14 @@ const maxReplyTokens = 16
  * certificate) after the retries, or at once for 404, 405 and a redirect; `invalid_input` at once for 401, 402 and 403.
  * Throws the signal's reason once it aborts.
  */
-export async function chat(endpoint: Endpoint, prompt: string, signal: AbortSignal): Promise<ChatReply> {
+export async function chat(
+  endpoint: Endpoint,
+  prompt: string,
+  signal: AbortSignal,
+  maxTokens = verdictTokens,
+): Promise<ChatReply> {
   for (let tried = 1; ; tried++) {
-    const attempt = await attemptChat(endpoint, prompt, signal)
+    const attempt = await attemptChat(endpoint, prompt, signal, maxTokens)
     if (attempt.type !== 'retry') return attempt
     if (tried > endpoint.retries) {
       if (attempt.isUnreachable) throw unreachable(endpoint, attempt.reason)
@@ -30,7 +35,12 @@ export async function chat(endpoint: Endpoint, prompt: string, signal: AbortSign
   }
 }
 
-async function attemptChat(endpoint: Endpoint, prompt: string, signal: AbortSignal): Promise<Attempt> {
+async function attemptChat(
+  endpoint: Endpoint,
+  prompt: string,
+  signal: AbortSignal,
+  maxTokens: number,
+): Promise<Attempt> {
   signal.throwIfAborted()
   const timeout = AbortSignal.timeout(endpoint.timeoutMs)
   try {
@@ -44,7 +54,7 @@ async function attemptChat(endpoint: Endpoint, prompt: string, signal: AbortSign
         model: endpoint.model,
         messages: [{ role: 'user', content: prompt }],
         temperature: 0,
-        max_tokens: maxReplyTokens,
+        max_tokens: maxTokens,
       }),
       redirect: 'manual', // a key is for this address only
       signal: AbortSignal.any([signal, timeout]),

@@ -1,6 +1,7 @@
 /** What the jobs need from the rest of the core; `compute` and `models` implement it. */
 import type { ComputePort } from '../../src-shared/compute-protocol.ts'
-import type { JobProgress } from '../../src-shared/api/job.ts'
+import type { ForgettingReport, MindJobResults } from '../../src-shared/api/minds.ts'
+import type { JobProgress, JobResults } from '../../src-shared/api/job.ts'
 import type { DownloadedModel, ModelRequest } from '../../src-shared/api/models.ts'
 import type { AdapterRef } from '../../src-shared/api/workbench.ts'
 import type { JobSpecOf } from '../../src-shared/api/job-spec.ts'
@@ -35,12 +36,39 @@ export type RunJobsPort = {
   benchLoop(recipe: string, options: CountingOptions): Promise<LoopBenchReport>
 }
 
+/** Jobs that are about minds; `minds` implements them. */
+export type MindJobsPort = {
+  readonly [T in keyof MindJobResults]: (
+    spec: JobSpecOf<T>,
+    options: CountingOptions,
+  ) => Promise<MindJobResults[T]>
+} & {
+  readonly 'bench-forgetting': (
+    spec: JobSpecOf<'bench-forgetting'>,
+    options: CountingOptions,
+  ) => Promise<ForgettingReport>
+}
+
+/** Jobs that take adapters elsewhere and back; `adapter-files` implements them. */
+export type AdapterJobsPort = {
+  exportAdapter(
+    spec: JobSpecOf<'export-adapter'>,
+    options: CountingOptions,
+  ): Promise<JobResults['export-adapter']>
+  convertAdapter(
+    spec: JobSpecOf<'convert-adapter'>,
+    options: CountingOptions,
+  ): Promise<JobResults['convert-adapter']>
+}
+
 export type KeptAdapterFile = { readonly path: string; readonly baseSha256: string }
 
 export type JobTools = {
   readonly compute: ComputePort
   readonly modelDownloads: ModelDownloadsPort
   readonly runJobs: RunJobsPort
+  readonly mindJobs: MindJobsPort
+  readonly adapterJobs: AdapterJobsPort
   /** Throws `not_found`, `corrupt_file`. */
   readonly readGgufHeader: (path: string) => GgufFile
   /** The path of a model given by name or path. Throws `not_found`. */

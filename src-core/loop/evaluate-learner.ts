@@ -7,10 +7,12 @@ import type { LearnerReport } from '../../src-shared/learner-report.ts'
 import type { ArmSummary } from '../../src-shared/run-summary.ts'
 import { deriveSeed } from '../../src-shared/random.ts'
 import { selfEditText, type SelfEditPromptKey } from '../../src-shared/self-edit-prompts.ts'
-import { meanOf, varianceComponents } from '../../src-shared/stats.ts'
+import { meanOf } from '../../src-shared/stats/means.ts'
+import { varianceComponents } from '../../src-shared/stats/variance-components.ts'
 import type { PromptStyle } from '../../src-shared/recipe.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
 import { answerTasks, runTrials, type Answer, type InnerLoopOptions } from './inner-loop.ts'
+import { goldSelfEdit } from './control-arms.ts'
 import { accuracyOf, meanAccuracyOf } from './rewards.ts'
 import { sampleSelfEdits } from './self-edits.ts'
 import { summarizeArm } from './summary.ts'
@@ -89,7 +91,7 @@ export async function evaluateLearner(options: LearnerOptions): Promise<LearnerR
   )
   const oracle = await teach(
     'complete questions and answers',
-    tasks.map((task) => ({ task, text: completeQuestions(task) })),
+    tasks.map((task) => ({ task, text: goldSelfEdit(task) })),
     options.trials,
   )
   const requests = tasks.flatMap((task) =>
@@ -160,14 +162,4 @@ function bestByFirstTrial(group: readonly (readonly Answer[][])[]): readonly Ans
     }
   }
   return best
-}
-
-/** The self-edit that nothing could be better than: every question with its answer. */
-function completeQuestions({ questions }: PassageTask): string {
-  return questions
-    .map(
-      ({ question, referenceAnswer }, index) =>
-        `Question ${index + 1}: ${question}\nAnswer: ${referenceAnswer}`,
-    )
-    .join('\n')
 }

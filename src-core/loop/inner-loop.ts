@@ -14,15 +14,15 @@ import type {
   ComputePort,
   LoraConfig,
   OptimizerConfig,
-  Pair,
   TrainedAdapter,
   TrainSequence,
 } from '../../src-shared/compute-protocol.ts'
 import { AppError, toWireError, type WireError } from '../../src-shared/errors.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
 import { answerStop, openBookPrompt, questionPrompt } from '../../src-shared/self-edit-prompts.ts'
-import { tokenizeTexts, type Tokenize } from '../../src-shared/tokenize-texts.ts'
+import { tokenizeTexts, type Tokenize, type TrainingText } from '../../src-shared/tokenize-texts.ts'
 import type { PassageTask, Question, Verdict } from '../../src-shared/task.ts'
+import { inPairs } from './pair-pool.ts'
 import type { GraderPort } from './ports.ts'
 
 /** What a recipe says about it. */
@@ -46,10 +46,24 @@ export type InnerLoopOptions = InnerLoopSettings & {
   readonly modelPath: string
   /** Adapters are written here; a later one of the same name replaces an earlier one. */
   readonly workFolder: string
+  /** Adapters that are on, and stay as they are, while others are trained on top of them. */
+  readonly frozen?: readonly AdapterUse[]
+  /** The new A is penalised where its directions are those of these adapters (O-LoRA). */
+  readonly orthogonal?: { readonly adapters: readonly string[]; readonly weight: number }
+  /** What a trial is questioned with; default: its adapter alone. */
+  readonly serve?: (trialPath: string) => Promise<readonly AdapterUse[]>
+  /** Answers have the same bits whatever else is asked with them, and cost more. */
+  readonly wholePrompts?: boolean
 }
 
 /** One adapter to train: its texts, and the name of its file in the work folder. */
-export type TrialInput = { readonly name: string; readonly texts: readonly string[]; readonly seed: number }
+export type TrialInput = {
+  readonly name: string
+  readonly texts: readonly string[]
+  readonly seed: number
+  /** More to train on: of these only the completions are in the loss. */
+  readonly alongside?: readonly { readonly prompt: string; readonly completion: string }[]
+}
 
 /** An adapter, or why there is none: a crash or a diverging training is never a result. */
 export type TrialOutcome =
@@ -60,6 +74,7 @@ export type Answer = {
   readonly questionId: string
   readonly text: string
   readonly tokens: number
+  readonly logProb: number // of the answer, natural log
   readonly verdict: Verdict
   readonly detail: string | null
 }
@@ -139,7 +154,8 @@ type GroupOutcome =
 const trialErrors: ReadonlySet<string> = new Set(['compute_crashed', 'not_finite', 'invalid_input'])
 
 async function tryToTrain(options: InnerLoopOptions, group: readonly TrialInput[]): Promise<GroupOutcome> {
-  const { compute, signal, modelPath, lora, optimizer, sealFaithfulPadTo, workFolder } = options
+  const { compute, signal, modelPath, lora, optimizer, sealFaithfulPadTo, workFolder, frozen, orthogonal } =
+    options
   try {
     const sequences = await sequencesOf(options, group)
     const { adapters } = await compute.request(
@@ -155,6 +171,8 @@ async function tryToTrain(options: InnerLoopOptions, group: readonly TrialInput[
         })),
         recompute: 'auto',
         ...(sealFaithfulPadTo !== undefined && { sealFaithfulPadTo }),
+        ...(frozen !== undefined && { frozen }),
+        ...(orthogonal !== undefined && { orthogonal }),
         ...placementOf(options),
       },
       { signal },
@@ -180,15 +198,16 @@ export function tokenizerOf({ compute, signal, modelPath }: TokenizerOptions): T
     (await compute.request('generator.tokenize', { modelPath, texts, ...ends }, { signal })).texts
 }
 
-/** What the trainer is fed: a sequence per text, `[input][text]`. */
+/** What the trainer is fed: a sequence per text, then per pair alongside, `[input][text]`. */
 export async function sequencesOf(
   options: TokenizerOptions,
-  group: readonly Pick<TrialInput, 'name' | 'texts'>[],
+  group: readonly Pick<TrialInput, 'name' | 'texts' | 'alongside'>[],
 ): Promise<TrainSequence[][]> {
-  const rows = group.flatMap(({ name, texts }) => texts.map((text) => ({ row: { text }, place: name })))
-  const sequences = await tokenizeTexts(rows, tokenizerOf(options))
+  const rowsOf = ({ name, texts, alongside = [] }: (typeof group)[number]): TrainingText[] =>
+    [...texts.map((text) => ({ text })), ...alongside].map((row) => ({ row, place: name }))
+  const sequences = await tokenizeTexts(group.flatMap(rowsOf), tokenizerOf(options))
   let from = 0
-  return group.map(({ texts }) => sequences.slice(from, (from += texts.length)))
+  return group.map((input) => sequences.slice(from, (from += rowsOf(input).length)))
 }
 
 export type Asked = { readonly task: PassageTask; readonly passageInPrompt: boolean }
@@ -213,6 +232,7 @@ export async function answerTasks(
       adapters,
       prompts,
       sampling: { temperature: 0, topP: 1, maxTokens: answerTokens, stop: answerStop },
+      ...(options.wholePrompts && { wholePrompts: true }),
       ...generationOf(options),
     },
     { signal },
@@ -248,6 +268,7 @@ async function graded(
       questionId: id,
       text: items[index]!.answer,
       tokens: completions[index]!.tokens,
+      logProb: completions[index]!.logProb,
       verdict,
       detail,
     }
@@ -284,40 +305,17 @@ async function runGroup(options: InnerLoopOptions, group: readonly AskedTrial[])
   return evaluated.map((trial) => ({ ...trial, seconds }))
 }
 
-/**
- * Works on all items, as many at a time as there are pairs of processes: each takes the next one when it is free. What
- * comes out does not depend on which. The first error stops all.
- */
+/** Works on all items, as many at a time as there are pairs of processes. What comes out does not depend on which. */
 async function sideBySide<Item, Result>(
   options: InnerLoopOptions,
   items: readonly Item[],
   work: (options: InnerLoopOptions, item: Item) => Promise<Result>,
 ): Promise<Result[]> {
   const { pairs, ...placement } = pairsHere(options)
-  const stop = new AbortController()
-  const signal = AbortSignal.any([options.signal, stop.signal])
-  const results: Result[] = []
-  const queue = items.entries()
-  const workers = Array.from({ length: pairs }, async (_, index) => {
-    const own =
-      pairs === 1
-        ? options
-        : { ...options, ...placement, signal, compute: inPair(options.compute, { index, of: pairs }) }
-    for (const [place, item] of queue) results[place] = await work(own, item)
-  })
-  try {
-    await Promise.all(workers)
-  } catch (error) {
-    stop.abort(error)
-    await Promise.allSettled(workers)
-    throw error
-  }
-  return results
+  return await inPairs({ ...options, pairs }, items, async (item, compute, signal) =>
+    work(pairs === 1 ? options : { ...options, ...placement, signal, compute }, item),
+  )
 }
-
-const inPair = (compute: ComputePort, pair: Pair): ComputePort => ({
-  request: (method, input, options) => compute.request(method, input, { ...options, pair }),
-})
 
 type EvaluatedOutcome =
   | (Extract<TrialOutcome, { status: 'done' }> & { readonly answers: readonly Answer[] })
@@ -332,7 +330,8 @@ async function evaluateTrial(
   if (outcome.status === 'failed') return outcome
   try {
     const asked = [{ task, passageInPrompt: false }]
-    const [answers] = await answerTasks(options, asked, [{ path: outcome.path, scale: 1 }])
+    const adapters = (await options.serve?.(outcome.path)) ?? [{ path: outcome.path, scale: 1 }]
+    const [answers] = await answerTasks(options, asked, adapters)
     return { ...outcome, answers: answers! }
   } catch (error) {
     const wire = toWireError(error)

@@ -23,6 +23,13 @@ export type GraderPort = {
   ): Promise<{ readonly verdict: Verdict; readonly detail?: string }[]>
 }
 
+/** Writes self-edits for the control arm `teacher`: one text for each prompt, in order. */
+export type TeacherPort = (
+  prompts: readonly string[],
+  maxTokens: number,
+  signal: AbortSignal,
+) => Promise<readonly string[]>
+
 /** The part of the store that a run writes to. */
 export type LedgerPort = {
   rows<T extends LedgerTable>(table: T, runId: string, where?: RowFilter<T>): readonly LedgerRecords[T][]

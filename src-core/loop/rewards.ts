@@ -1,7 +1,7 @@
 /** From answers to rewards, and from rewards to the candidates that the policy learns from. */
 import type { Recipe } from '../../src-shared/recipe.ts'
 import type { CandidateRecord, RewardRecord } from '../../src-shared/records.ts'
-import { meanOf } from '../../src-shared/stats.ts'
+import { meanOf } from '../../src-shared/stats/means.ts'
 import type { Verdict } from '../../src-shared/task.ts'
 
 type Graded = { readonly verdict: Verdict }

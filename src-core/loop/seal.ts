@@ -13,7 +13,7 @@
  * - Selection may leave a group out (above-baseline) instead of always taking its best.
  */
 import { rmSync, statSync } from 'node:fs'
-import type { AdapterUse, TrainedAdapter } from '../../src-shared/compute-protocol.ts'
+import type { AdapterUse, Sampling, TrainedAdapter } from '../../src-shared/compute-protocol.ts'
 import { AppError, type WireError } from '../../src-shared/errors.ts'
 import { deriveSeed, shuffledIndices } from '../../src-shared/random.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
@@ -26,7 +26,7 @@ import type {
   PolicyVersionRecord,
   RowFilter,
 } from '../../src-shared/records.ts'
-import { selfEditText } from '../../src-shared/self-edit-prompts.ts'
+import { selfEditMessage, selfEditText } from '../../src-shared/self-edit-prompts.ts'
 import type { PassageTask, Taskset } from '../../src-shared/task.ts'
 import {
   answerTasks,
@@ -38,8 +38,16 @@ import {
   type InnerLoopSettings,
   type TrialInput,
 } from './inner-loop.ts'
+import {
+  fixedPrompts,
+  goldSelfEdit,
+  passageSearch,
+  repeated,
+  shuffledChoice,
+  unwrittenArms,
+} from './control-arms.ts'
 import { trainPolicy } from './policy.ts'
-import type { LedgerPort } from './ports.ts'
+import type { LedgerPort, TeacherPort } from './ports.ts'
 import { rewardOf, selectCandidates, type RewardedCandidate } from './rewards.ts'
 import { sampleSelfEdits, type SelfEdit } from './self-edits.ts'
 import { summarize } from './summary.ts'
@@ -47,6 +55,7 @@ import { trainTexts } from './train-sequences.ts'
 
 export type SealOptions = Omit<InnerLoopOptions, keyof InnerLoopSettings> & {
   readonly ledger: LedgerPort
+  readonly teacher?: TeacherPort
   readonly runId: string
   readonly recipe: Recipe
   readonly taskset: Taskset
@@ -109,11 +118,18 @@ class SealRun {
     if (evaluation.arms.includes('passage-in-prompt')) await this.#ask('passage-in-prompt', heldOut, true)
     if (evaluation.arms.includes('bare-passage')) await this.#evaluate('bare-passage', heldOut, 0)
     if (evaluation.arms.includes('untrained')) await this.#evaluate('policy-0', heldOut, 0)
+    for (const arm of ['equal-steps', 'equal-tokens', 'fixed-prompts', 'gold-answers', 'teacher'] as const)
+      if (evaluation.arms.includes(arm)) await this.#evaluate(arm, heldOut, 0)
+    if (evaluation.arms.includes('retrieval')) await this.#search(heldOut)
     for (let round = 0; round < outerLoop.rounds; round++) {
       this.#roundNow = round
       await this.#round(round)
       if (evaluation.arms.includes('each-round'))
         await this.#evaluate(`policy-${round + 1}`, heldOut, round + 1)
+    }
+    if (evaluation.arms.includes('shuffled-reward') && outerLoop.rounds > 0) {
+      for (let round = 0; round < outerLoop.rounds; round++) await this.#learnShuffled(round)
+      await this.#evaluate('shuffled-reward', heldOut, 2 * outerLoop.rounds)
     }
     const { ledger, runId } = this.#options
     this.#once('results', { name: 'summary' }, () => [
@@ -138,7 +154,7 @@ class SealRun {
   /** Self-edits of a policy (or the bare passage) for tasks it never learned from. */
   async #evaluate(arm: string, tasks: readonly PassageTask[], version: number): Promise<void> {
     const { samples, trials } = this.#recipe.evaluation
-    const size = arm === 'bare-passage' ? 1 : samples
+    const size = unwrittenArms.has(arm) || arm === 'fixed-prompts' || arm === 'teacher' ? 1 : samples
     const group = { arm, round: version, version, size }
     await this.#write(group, tasks)
     await this.#tryAll(group, tasks, trials)
@@ -155,6 +171,26 @@ class SealRun {
       const rowsOf = (each: readonly Answer[], index: number): LedgerRow[] =>
         this.#answerRows(arm, null, null, tasks[index]!, each, arm)
       return { rows: answers.flatMap(rowsOf) }
+    })
+  }
+
+  /** With the passage in the prompt that a search finds for the question among all held-out ones. */
+  async #search(tasks: readonly PassageTask[]): Promise<void> {
+    const arm = 'retrieval'
+    await this.#unit('answers', { arm }, 'evaluating', arm, async () => {
+      const find = passageSearch(tasks)
+      const asked = tasks.flatMap((task) =>
+        task.questions.map((question) => {
+          const { title, passage } = find(question.question)
+          return { task: { ...task, title, passage, questions: [question] }, passageInPrompt: true }
+        }),
+      )
+      const answers = await answerTasks(this.#inner, asked, [])
+      requireVerdicts(answers.flat())
+      const rows = answers.flatMap((each, index) =>
+        this.#answerRows(arm, null, null, asked[index]!.task, each, arm),
+      )
+      return { rows }
     })
   }
 
@@ -199,7 +235,9 @@ class SealRun {
   async #sample(group: Group, tasks: readonly PassageTask[]): Promise<LedgerRow[]> {
     const { prompts, promptStyle, temperature, topP, maxTokens } = this.#recipe.selfEdit
     const sampling = { temperature, topP, maxTokens, stop: [] }
-    const bare = group.arm === 'bare-passage'
+    const bare = unwrittenArms.has(group.arm)
+    if (group.arm === 'teacher') return await this.#sampleTeacher(group, tasks)
+    if (group.arm === 'fixed-prompts') return await this.#sampleFixed(group, tasks, sampling)
     const requests = tasks.flatMap((task) =>
       Array.from({ length: group.size }, (_, number) => ({
         task,
@@ -215,6 +253,7 @@ class SealRun {
     return requests.map(({ task, number, promptKey, seed }) => {
       const edit = promptKey === 'none' ? nothingWritten : edits[next++]!
       const { tokens, finishReason, logProb } = edit.completion
+      const isGold = group.arm === 'gold-answers'
       return {
         table: 'candidates',
         id: candidateId(group, task, number),
@@ -227,10 +266,64 @@ class SealRun {
         prompt: edit.prompt,
         sampling,
         seed,
-        text: edit.completion.text,
+        text: isGold ? goldSelfEdit(task) : edit.completion.text,
         tokens,
         finishReason,
         logProb,
+      }
+    })
+  }
+
+  /** What somebody else writes when asked as the policy is. How it was sampled is not known here. */
+  async #sampleTeacher(group: Group, tasks: readonly PassageTask[]): Promise<LedgerRow[]> {
+    const { teacher, signal } = this.#options
+    if (!teacher) throw new AppError('internal', 'The recipe has an arm "teacher", and nobody to ask.')
+    const { prompts, maxTokens } = this.#recipe.selfEdit
+    const key = prompts.find((each) => each !== 'none') ?? 'implications'
+    const asked = tasks.map((task) => selfEditMessage(key, task).message)
+    const texts = await teacher(asked, maxTokens, signal)
+    return tasks.map((task, index) => ({
+      table: 'candidates',
+      ...{ id: candidateId(group, task, 0), arm: group.arm, round: group.round, taskId: task.id, number: 0 },
+      ...{ policyVersion: group.version, promptKey: 'teacher', prompt: asked[index]!, sampling: null },
+      ...{ seed: null, text: texts[index]!, tokens: null, finishReason: null, logProb: null },
+    }))
+  }
+
+  /** One candidate of a task is the self-edits of all fixed prompts, one behind the other. */
+  async #sampleFixed(group: Group, tasks: readonly PassageTask[], sampling: Sampling): Promise<LedgerRow[]> {
+    const { promptStyle } = this.#recipe.selfEdit
+    const seedOf = (task: PassageTask, number: number): number =>
+      deriveSeed(this.#recipe.seed, ...streamOf(group), task.id, number)
+    const requests = tasks.flatMap((task) =>
+      fixedPrompts.map((promptKey, number) => ({ task, promptKey, seed: seedOf(task, number) })),
+    )
+    const edits = await sampleSelfEdits(
+      { ...this.#inner, promptStyle },
+      this.#policy(group.version),
+      requests,
+      sampling,
+    )
+    return tasks.map((task, index) => {
+      const own = edits.slice(index * fixedPrompts.length, (index + 1) * fixedPrompts.length)
+      const isCut = own.some(({ completion }) => completion.finishReason === 'length')
+      return {
+        table: 'candidates',
+        ...{
+          id: candidateId(group, task, 0),
+          arm: group.arm,
+          round: group.round,
+          taskId: task.id,
+          number: 0,
+        },
+        ...{ policyVersion: group.version, promptKey: 'fixed-prompts', sampling, seed: seedOf(task, 0) },
+        prompt: own.map(({ prompt }) => prompt).join('\n\n'),
+        text: own
+          .map(({ completion }, place) => selfEditText(fixedPrompts[place]!, completion.text))
+          .join('\n---\n'),
+        tokens: own.reduce((sum, { completion }) => sum + completion.tokens, 0),
+        finishReason: isCut ? 'length' : 'end',
+        logProb: own.reduce((sum, { completion }) => sum + completion.logProb, 0),
       }
     })
   }
@@ -290,8 +383,17 @@ class SealRun {
       number,
       task,
       seed: deriveSeed(recipe.seed, ...streamOf(group), task.id, candidate.number, number),
-      texts: trainTexts(text, task, recipe.innerLoop),
+      texts: this.#repeatedAsNeeded(group.arm, task, trainTexts(text, task, recipe.innerLoop)),
     }
+  }
+
+  /** Arms of equal training follow the first self-edit of the untrained policy for the same passage. */
+  #repeatedAsNeeded(arm: string, { id: taskId }: PassageTask, texts: string[]): string[] {
+    if (arm !== 'equal-steps' && arm !== 'equal-tokens') return texts
+    const { ledger, runId } = this.#options
+    const [candidate] = ledger.rows('candidates', runId, { arm: 'policy-0', taskId, number: 0 })
+    const [trial] = candidate ? ledger.rows('trials', runId, { candidateId: candidate.id }) : []
+    return trial ? repeated(texts, trial.sequences, arm) : texts
   }
 
   #trialRows(group: Group, trial: TrialOfCandidate, outcome: EvaluatedTrial): LedgerRow[] {
@@ -445,6 +547,56 @@ class SealRun {
         ],
       }
     })
+  }
+
+  /** The control of the policy: as many self-edits of the same groups, without asking for their rewards. */
+  async #learnShuffled(round: number): Promise<void> {
+    const { ledger, runId, recipe, modelSha256 } = this.#options
+    const version = recipe.outerLoop.rounds + round + 1
+    await this.#unit(
+      'policy_versions',
+      { version },
+      'learning',
+      `shuffled rewards ${round + 1}`,
+      async () => {
+        const parent = round === 0 ? 0 : version - 1
+        const parentSha256 = this.#policyVersion(parent).adapterSha256
+        const selected = new Set(ledger.rows('selections', runId, { round }).map((row) => row.candidateId))
+        const written = ledger.rows('candidates', runId, { arm: 'train', round })
+        const candidates = shuffledChoice(written, selected, recipe.seed, round)
+        const note = 'Learned from rewards that were dealt out at random: a control.'
+        if (candidates.length === 0) {
+          const row = { version, adapterSha256: parentSha256, parent, training: { note } }
+          return { rows: [{ table: 'policy_versions', ...row }] }
+        }
+        const seed = deriveSeed(recipe.seed, 'policy', round + 1) // the real policy's
+        const { trained, path } = await trainPolicy(this.#inner, recipe.outerLoop, candidates, {
+          name: `policy-${version}`,
+          seed,
+          parentPath: parentSha256 === null ? null : ledger.blobPath(parentSha256),
+        })
+        const sizeBytes = statSync(path).size
+        const sha256 = ledger.adoptBlob(path)
+        const { steps, losses } = trained
+        const training = { note, seed, steps, losses, candidates: candidates.map(({ id }) => id) }
+        const parents = parentSha256 === null ? [] : [parentSha256]
+        return {
+          rows: [
+            {
+              table: 'adapters',
+              sha256,
+              kind: 'policy',
+              lora: recipe.outerLoop.lora,
+              baseSha256: modelSha256,
+              parents,
+              steps,
+              sizeBytes,
+            },
+            { table: 'policy_versions', version, adapterSha256: sha256, parent, training },
+          ],
+        }
+      },
+    )
   }
 
   #policyVersion(version: number): PolicyVersionRecord {
@@ -602,6 +754,16 @@ function unitsOf(recipe: Recipe): number {
         return 1
       case 'bare-passage':
         return taughtUnits(tasks, 1, trials)
+      case 'equal-steps':
+      case 'equal-tokens':
+      case 'gold-answers':
+      case 'fixed-prompts':
+      case 'teacher':
+        return taughtUnits(tasks, 1, trials)
+      case 'retrieval':
+        return 1
+      case 'shuffled-reward':
+        return outerLoop.rounds === 0 ? 0 : outerLoop.rounds + taughtUnits(tasks, samples, trials)
       case 'untrained':
         return taughtUnits(tasks, samples, trials)
       case 'each-round':

@@ -10,7 +10,7 @@ import type {
   RunSummary,
 } from '../../src-shared/run-summary.ts'
 import { selfEditText } from '../../src-shared/self-edit-prompts.ts'
-import { bootstrapMean, pairedDifference } from '../../src-shared/stats.ts'
+import { bootstrapMean, pairedDifference } from '../../src-shared/stats/bootstrap.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
 import type { LedgerPort } from './ports.ts'
 import { meanAccuracyOf } from './rewards.ts'
@@ -43,6 +43,16 @@ export function summarize(
   }
 }
 
+const controls = [
+  'equal-steps',
+  'equal-tokens',
+  'fixed-prompts',
+  'shuffled-reward',
+  'teacher',
+  'gold-answers',
+  'retrieval',
+] as const
+
 /** In the order of the table: from no learning to the passage at hand. */
 function armsOf({ evaluation, outerLoop }: Recipe): string[] {
   const has = (arm: Recipe['evaluation']['arms'][number]): boolean => evaluation.arms.includes(arm)
@@ -53,6 +63,7 @@ function armsOf({ evaluation, outerLoop }: Recipe): string[] {
     ...(has('each-round')
       ? Array.from({ length: outerLoop.rounds }, (_, round) => `policy-${round + 1}`)
       : []),
+    ...controls.filter(has),
     ...(has('passage-in-prompt') ? ['passage-in-prompt'] : []),
   ]
 }
@@ -91,7 +102,8 @@ export function summarizeArm(
 
 /** Each arm against the one before it, and the last policy against the untrained one. */
 function differencesOf(evaluated: readonly Evaluated[], seed: number): DifferenceSummary[] {
-  const taught = evaluated.filter(({ arm }) => arm !== 'passage-in-prompt')
+  const isControl = (arm: string): boolean => controls.some((control) => control === arm)
+  const taught = evaluated.filter(({ arm }) => arm !== 'passage-in-prompt' && !isControl(arm))
   const pairs = taught.slice(1).map((after, index) => [after, taught[index]!] as const)
   const untrained = taught.find(({ arm }) => arm === 'policy-0')
   const last = taught.at(-1)
@@ -102,6 +114,8 @@ function differencesOf(evaluated: readonly Evaluated[], seed: number): Differenc
     !pairs.some(([a, b]) => a === last && b === untrained)
   )
     pairs.push([last, untrained])
+  // What is to be credited to the loop stands against every control.
+  if (last) for (const each of evaluated) if (isControl(each.arm)) pairs.push([last, each])
   return pairs.flatMap(([a, b]) => {
     const shared = [...a.accuracies.keys()].filter((taskId) => b.accuracies.has(taskId))
     if (shared.length === 0) return []

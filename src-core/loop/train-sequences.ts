@@ -17,14 +17,16 @@ export function trainTexts(
   { splitNewlines, includePassage }: TrainSequenceRules,
 ): string[] {
   const segments = nonEmpty(selfEdit.split('---'))
-  const pieces = splitNewlines ? segments.flatMap(piecesOf) : segments
+  const pieces = splitNewlines ? piecesOf(segments) : segments
   const texts = pieces.map((piece) => `${title}\n${piece}`)
   return includePassage ? [...texts, `${title}\n${passage.trim()}`] : texts
 }
 
-function piecesOf(segment: string): string[] {
-  if (/Question\s+\d+:/.test(segment) && /Answer\s*:/.test(segment)) return questionsWithAnswers(segment)
-  const lines = nonEmpty(segment.split('\n'))
+/** Decided for the self-edit as a whole, as the original does: of all its parts one line at most is dropped. */
+function piecesOf(segments: readonly string[]): string[] {
+  const whole = segments.join('\n')
+  if (/Question\s+\d+:/.test(whole) && /Answer\s*:/.test(whole)) return segments.flatMap(questionsWithAnswers)
+  const lines = segments.flatMap((segment) => nonEmpty(segment.split('\n')))
   // A first line before a numbered list is the model talking about what it will write.
   return lines.length > 1 && lines[1]!.startsWith('1.') ? lines.slice(1) : lines
 }

@@ -1,5 +1,6 @@
 /** Counts what the loop of a recipe does: self-edits, trials, answers and the tokens of each. */
 import type { Work } from '../../src-shared/plan.ts'
+import { fixedPrompts } from '../loop/control-arms.ts'
 import type { EvaluationArm, Recipe } from '../../src-shared/recipe.ts'
 import { askedShare, type Workload } from './plan-workload.ts'
 
@@ -65,6 +66,37 @@ export function armPart(arm: EvaluationArm, recipe: Recipe, workload: Workload):
       const learning = training(recipe, tasks * trials, workload.passage, 1)
       return part(add(learning, answering(tasks * trials, workload)))
     }
+    case 'equal-steps':
+    case 'equal-tokens':
+    case 'gold-answers':
+    case 'teacher': {
+      const learning = training(recipe, tasks * trials, workload.candidate, workload.sequences)
+      return part(add(learning, answering(tasks * trials, workload)))
+    }
+    case 'fixed-prompts': {
+      const { length } = fixedPrompts
+      const learning = training(
+        recipe,
+        tasks * trials,
+        length * workload.candidate,
+        length * workload.sequences,
+      )
+      return part(
+        [sampling(recipe, tasks, length, workload), learning, answering(tasks * trials, workload)].reduce(
+          add,
+        ),
+      )
+    }
+    case 'retrieval':
+      return part(
+        add(answering(tasks, workload), {
+          ...nothing,
+          promptTokens: tasks * workload.questions * workload.passage,
+        }),
+        false,
+      )
+    case 'shuffled-reward':
+      return part(adaptation(1))
     case 'untrained':
       return part(adaptation(1))
     case 'each-round':

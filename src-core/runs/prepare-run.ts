@@ -9,6 +9,7 @@ import { createEndpointJudge } from '../graders/endpoint-judge.ts'
 import { exactMatchGrader } from '../graders/exact-match.ts'
 import type { Grader } from '../graders/grader.ts'
 import { createLocalJudge } from '../graders/local-judge.ts'
+import { createTeacher, type Teacher } from '../graders/teacher.ts'
 import { createTokenF1Grader } from '../graders/token-f1.ts'
 import type { ComputePort } from '../../src-shared/compute-protocol.ts'
 import { readGgufFile } from '../models/gguf-file.ts'
@@ -32,6 +33,7 @@ export type PreparedRun = {
   readonly modelSha256: string
   readonly taskset: Taskset
   readonly grader: Grader
+  readonly teacher?: Teacher
 }
 
 /** Throws `invalid_input`, `not_found`, `unsupported`, `corrupt_file`: all before anything is computed. */
@@ -68,7 +70,11 @@ async function prepared(
   if (!support.training)
     throw new AppError('unsupported', `${modelPath}: ${support.reason}`, { path: modelPath })
   requireEnoughTasks(recipe, taskset)
-  return { recipe, modelPath, modelSha256: await hashFile(modelPath), taskset, grader }
+  const { teacher } = recipe.evaluation
+  return {
+    ...{ recipe, modelPath, modelSha256: await hashFile(modelPath), taskset, grader },
+    ...(teacher && { teacher: createTeacher(teacher, tools.env) }),
+  }
 }
 
 /** Throws what readTaskset throws. */
@@ -81,7 +87,7 @@ export async function readRecipeTaskset(
   return (await readTaskset({ ...source, ...(splits && { splits }) })).taskset
 }
 
-async function createGrader(
+export async function createGrader(
   { grader, compute: place }: Recipe,
   { compute, resolveModel, env }: RunTools,
 ): Promise<Grader> {

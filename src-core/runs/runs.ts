@@ -7,9 +7,10 @@ import { existsSync, rmSync } from 'node:fs'
 import type { LearnInput, MachineLoad, RunNews, RunProgress, RunReport } from '../../src-shared/api/runs.ts'
 import type { Review, ReviewVerdict } from '../../src-shared/api/workbench.ts'
 import { AppError } from '../../src-shared/errors.ts'
-import { recipeSchema } from '../../src-shared/recipe.ts'
+import { recipeSchema, type Recipe } from '../../src-shared/recipe.ts'
 import type { EventInput, Run, RunEvent } from '../../src-shared/records.ts'
 import type { RunSummary } from '../../src-shared/run-summary.ts'
+import type { Taskset } from '../../src-shared/task.ts'
 import type { LedgerPort } from '../loop/ports.ts'
 import { Paused, runSeal, type SealProgress } from '../loop/seal.ts'
 import { KeptReader } from '../store/kept-reader.ts'
@@ -30,6 +31,14 @@ export type RunsOptions = RunTools & {
   readonly meterLoad: () => { look(): MachineLoad }
 }
 
+export type RepeatedRun = {
+  readonly kind: Run['kind']
+  readonly recipeToml: string
+  readonly recipe: Recipe
+  readonly taskset: Taskset
+  readonly modelSha256: string
+}
+
 type Working = {
   readonly runId: string
   readonly store: Store
@@ -48,6 +57,7 @@ export class Runs {
   readonly #options: RunsOptions
   readonly #reader: KeptReader
   #working: Working | undefined
+  #borrowed: { readonly store: Store; readonly what: string } | undefined
   #ended: Promise<void> = Promise.resolve()
 
   constructor(options: RunsOptions) {
@@ -68,6 +78,23 @@ export class Runs {
     this.#requireIdle()
     const { recipe, text } = await loadRecipe(input.recipe, this.#options.recipesFolder)
     return this.#begin('learn', text, await prepareLearning(input, recipe, this.#options))
+  }
+
+  /**
+   * A run once more, from what was kept of it. Throws as `start`, and `mismatch` if the model found is another than the
+   * run had.
+   */
+  async repeat({
+    kind,
+    recipeToml,
+    recipe,
+    taskset,
+    modelSha256,
+  }: RepeatedRun): Promise<{ readonly id: string }> {
+    this.#requireIdle()
+    const prepared = await preparedAgain(recipe, taskset, this.#options)
+    requireSame('model', prepared.modelPath, prepared.modelSha256, modelSha256)
+    return this.#begin(kind, recipeToml, prepared)
   }
 
   #begin(kind: Run['kind'], recipeToml: string, prepared: PreparedRun): { readonly id: string } {
@@ -143,7 +170,7 @@ export class Runs {
   }
 
   #cancelIdle(id: string): Run {
-    return this.#write((store) => {
+    return this.write((store) => {
       store.appendEvent(id, 'cancelled', null)
       return store.run(id)
     })
@@ -151,7 +178,7 @@ export class Runs {
 
   /** The latest first; empty if there is no store yet. */
   list(): readonly RunReport[] {
-    if (!existsSync(databasePath(this.#options.storeFolder))) return []
+    if (!this.hasStore) return []
     return this.read((store) => store.runs().map((run) => this.report(store, run))).toReversed()
   }
 
@@ -195,9 +222,45 @@ export class Runs {
   review(id: string, candidateId: string, verdict: ReviewVerdict | null, note: string): Review {
     this.read((store) => requireCandidate(store, id, candidateId))
     const review = { candidateId, verdict, note: note.trim() }
-    const event = this.#write((store) => store.appendEvent(id, reviewEvent, review))
+    const event = this.write((store) => store.appendEvent(id, reviewEvent, review))
     this.#options.emit({ type: 'event', event })
     return { ...review, atMs: event.atMs }
+  }
+
+  /** Whether there is a store yet. */
+  get hasStore(): boolean {
+    return existsSync(databasePath(this.#options.storeFolder))
+  }
+
+  /** Gives `work` the store that this host writes to, or opens it for a moment. Throws as openStore. */
+  write<T>(work: (store: Store) => T): T {
+    const held = this.#working ?? this.#borrowed
+    if (held) return work(held.store)
+    const store = this.#openStore({ isChecked: false })
+    try {
+      return work(store)
+    } finally {
+      store.close()
+    }
+  }
+
+  /**
+   * Gives `work` the store to itself until it ends, and a folder that is removed then; `what` says in messages what is
+   * being worked on. Throws `conflict` if a run, or something else, is worked on, and as openStore.
+   */
+  async borrowStore<T>(what: string, work: (store: Store, workFolder: string) => Promise<T>): Promise<T> {
+    this.#requireIdle()
+    const { storeFolder } = this.#options
+    const store = this.#openStore({ isChecked: false })
+    this.#borrowed = { store, what }
+    const workFolder = makeWorkFolder(storeFolder, 'borrowed')
+    try {
+      return await work(store, workFolder)
+    } finally {
+      removeWork(storeFolder)
+      this.#borrowed = undefined
+      store.close()
+    }
   }
 
   /** Pauses what runs, giving up the unit of work at hand, and waits for it. */
@@ -209,21 +272,17 @@ export class Runs {
 
   // ------------------------------------------------------------------------------------------ inside
 
+  /** Throws `conflict`. */
   #requireIdle(): void {
+    if (this.#borrowed) {
+      const { what } = this.#borrowed
+      throw new AppError('conflict', `Selkie is working on ${what}. Wait for it, or cancel it first.`, {
+        what,
+      })
+    }
     if (!this.#working) return
     const { runId } = this.#working
     throw new AppError('conflict', `Run ${runId} is being worked on. Pause or cancel it first.`, { runId })
-  }
-
-  /** Gives `work` the store that this host writes to, or opens it for a moment. Throws as openStore. */
-  #write<T>(work: (store: Store) => T): T {
-    if (this.#working) return work(this.#working.store)
-    const store = this.#openStore({ isChecked: false })
-    try {
-      return work(store)
-    } finally {
-      store.close()
-    }
   }
 
   /** For writing, rid of what a killed process left. Throws as openStore: `conflict` if another process has it. */
@@ -264,7 +323,7 @@ export class Runs {
   async #seal(working: Working): Promise<void> {
     const { runId, store, controller, prepared } = working
     const { storeFolder, compute, emit } = this.#options
-    const { recipe, modelPath, modelSha256, taskset, grader } = prepared
+    const { recipe, modelPath, modelSha256, taskset, grader, teacher } = prepared
     const tell = (event: RunEvent): void => emit({ type: 'event', event })
     const meter = this.#options.meterLoad()
     let load = meter.look()
@@ -282,6 +341,7 @@ export class Runs {
       await runSeal({
         compute,
         grader: pausing(grader),
+        ...(teacher && { teacher }),
         signal: controller.signal,
         modelPath,
         modelSha256,

@@ -19,7 +19,7 @@ create temp table if not exists adapter_list (
   round integer,
   policy_version integer not null,
   reward real,
-  steps integer not null,
+  steps integer,
   final_loss real,
   status text not null,
   run_name text not null,

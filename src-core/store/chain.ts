@@ -9,7 +9,7 @@ export const checksum = (value: Json): string => hash('sha256', canonicalJson(va
 /** What the chains of a run begin with. Equal for two runs that must give equal rows. */
 export const genesis = (run: {
   readonly config: string // canonical JSON
-  readonly seed: number
+  readonly seed: number | null
   readonly modelSha256: string
   readonly tasksetSha256: string
 }): string => {

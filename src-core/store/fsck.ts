@@ -12,6 +12,16 @@ import { genesis, link } from './chain.ts'
 import { openDatabase, type Connection } from './database.ts'
 import { partialsIn } from './durable-files.ts'
 import { backupStart, migrate, migrations } from './migrations.ts'
+import {
+  chainedMindEvents,
+  filesOfMindEvent,
+  mindChecksum,
+  mindGenesis,
+  mindHead,
+  mindRows,
+  readMindEvents,
+  type MindRecordRow,
+} from './mind-rows.ts'
 import { runChecksum, runRows, type RunRow } from './run-rows.ts'
 import { openForReading } from './store.ts'
 import { chains, rowKey, selectSql, type Chain, type ChainedTable, type StoredRow } from './tables.ts'
@@ -65,6 +75,8 @@ function createFindings(): Findings {
       ledgerRows: 0,
       events: 0,
       measurements: 0,
+      minds: 0,
+      mindEvents: 0,
       blobs: 0,
       blobBytes: 0,
     },
@@ -112,6 +124,10 @@ function checkDatabase(database: Connection, findings: Findings): void {
   findings.part('runs', () => {
     for (const run of runRows(database))
       findings.part(`runs/${run.id}`, () => checkRun(database, run, findings))
+  })
+  findings.part('minds', () => {
+    for (const mind of mindRows(database))
+      findings.part(`minds/${mind.id}`, () => checkMind(database, mind, findings))
   })
 }
 
@@ -209,6 +225,33 @@ function checkChain(database: Connection, run: RunRow, chain: Chain, findings: F
   }
 }
 
+function checkMind(database: Connection, mind: MindRecordRow, findings: Findings): void {
+  findings.checked.minds++
+  const where = `minds/${mind.id}`
+  if (mindChecksum(mind) !== mind.checksum) findings.error(where, 'The row was changed.')
+  if (mindGenesis(mind) !== mind.genesisHash) {
+    findings.error(where, 'Its configuration, seed or model is not that with which it began.')
+  }
+  let last = { sequence: 0, hash: mind.genesisHash }
+  for (const { sequence, hash, row } of chainedMindEvents(database, mind.id)) {
+    findings.checked.mindEvents++
+    const place = `${where}/events/${sequence}`
+    if (sequence !== last.sequence + 1) {
+      findings.error(place, `Events ${last.sequence + 1} to ${sequence - 1} are missing before it.`)
+    } else if (expectedHash(last.hash, 'mind_events', sequence, row) !== hash) {
+      findings.error(place, 'The event, or its place, was changed.')
+    }
+    last = { sequence, hash }
+  }
+  const head = mindHead(database, mind.id)
+  if (head.sequence !== last.sequence || head.hash !== last.hash) {
+    findings.error(
+      where,
+      `Its history ends with event ${last.sequence} instead of ${head.sequence}, or its end was changed.`,
+    )
+  }
+}
+
 /** null for a row that nobody could have written, e.g. with a text where a number belongs. */
 function expectedHash(previous: string, table: string, sequence: number, row: StoredRow): string | null {
   try {
@@ -275,6 +318,10 @@ function recordedFiles(database: Connection, findings: Findings): ReadonlyMap<st
       )
       .all()
     files = new Map(rows.map(({ sha256, sizeBytes }) => [sha256, sizeBytes]))
+  })
+  findings.part('minds', () => {
+    const events = mindRows(database).flatMap(({ id }) => readMindEvents(database, id))
+    files = new Map([...files, ...events.flatMap((event) => [...filesOfMindEvent(event)])])
   })
   return files
 }

@@ -144,7 +144,8 @@ export class ScreenQueries {
 
   candidateColumns(runId: string): CandidateColumns {
     type Row = [
-      ...[string, string, number, string, number, number | null, number | null, 0 | 1, number, number | null],
+      ...[string, string, number, string, number, number | null, number | null, 0 | 1],
+      ...[number | null, number | null],
     ]
     const rows = this.#prepare(
       `select candidates.id, candidates.arm, candidates.round, candidates.task_id, candidates.number,

@@ -21,6 +21,7 @@ import type {
   RunInput,
   TasksetSummary,
 } from '../../src-shared/records.ts'
+import type { Mind, MindEvent, MindEventBody, MindInput } from '../../src-shared/minds/mind.ts'
 import type { Taskset } from '../../src-shared/task.ts'
 import { adoptBlob, blobPath, blobsFolder, putBlob } from './blobs.ts'
 import { addModel, addTaskset, modelRows, readTaskset, tasksetRows } from './catalogue.ts'
@@ -30,12 +31,15 @@ import { sweepPartials, syncFolder } from './durable-files.ts'
 import { takeLock } from './lock.ts'
 import { backupStart, migrate, migrations, schemaVersion } from './migrations.ts'
 import { ScreenQueries } from './screen-queries.ts'
+import { appendMindEvent, insertMind, readMind, readMindEvents, readMinds } from './mind-rows.ts'
 import { insertRun, readGenesisHash, readRun, readRuns } from './run-rows.ts'
 import { damagedAdvice, withStoreErrors } from './store-errors.ts'
 import * as rows from './tables.ts'
 
 type Head = { readonly sequence: number; readonly hash: string }
 type Link = Head & rows.StoredRow
+
+export type PlacedRow = Head & { readonly table: LedgerTable; readonly row: rows.StoredRow }
 
 export const databasePath = (folder: string): string => join(folder, 'selkie.db')
 
@@ -72,7 +76,7 @@ export function openForReading(folder: string): Connection {
     const version = withStoreErrors(path, () => schemaVersion(database, migrations.length))
     if (version === migrations.length) return database
     const message = `${path} was written by an older Selkie (schema ${version}). Open it once for writing to upgrade it.`
-    throw new AppError('unsupported', message, { path, version })
+    throw new AppError('unsupported', message, { path, version, isOlder: true })
   } catch (error) {
     database.close()
     throw error
@@ -207,6 +211,11 @@ export class Store {
     })
   }
 
+  /** All that `work` writes, or nothing. Throws what it throws. */
+  together<T>(what: string, work: () => T): T {
+    return this.#write(what, work)
+  }
+
   appendEvent(runId: string, type: string, data: Json): RunEvent {
     return this.commit(runId, [], { events: [{ type, data }] })[0]!
   }
@@ -251,6 +260,19 @@ export class Store {
     )
   }
 
+  /** The whole ledger of a run as it is stored, in the order of its chain. */
+  ledger(runId: string): readonly PlacedRow[] {
+    return this.#read(() =>
+      rows.chains.ledger
+        .flatMap((table) =>
+          this.#all<Link>(rows.selectSql(table), runId).map(({ sequence, hash, ...row }) => ({
+            ...{ table, sequence, hash, row },
+          })),
+        )
+        .sort((a, b) => a.sequence - b.sequence),
+    )
+  }
+
   /** The answers that all trials of a candidate gave. The cross join begins with the trials, which are few. */
   answersOfCandidate(runId: string, candidateId: string): readonly LedgerRecords['answers'][] {
     return this.#read(() =>
@@ -262,6 +284,37 @@ export class Store {
         candidateId,
       ).map((row) => rows.decode('answers', row)),
     )
+  }
+
+  // ------------------------------------------------------------------------------------------ minds
+
+  /** With the event that its history begins with. Throws `conflict` if the id is taken, `invalid_input` for an unknown model. */
+  createMind(input: MindInput, first: MindEventBody): Mind {
+    const { id } = input
+    return this.#write(`mind ${id}`, () => {
+      insertMind(this.#database, input, Date.now())
+      appendMindEvent(this.#database, id, 0, first, Date.now())
+      return readMind(this.#database, id)
+    })
+  }
+
+  /** In the order of their creation. */
+  minds(): readonly Mind[] {
+    return this.#read(() => readMinds(this.#database))
+  }
+
+  /** Throws `not_found`. */
+  mind(id: string): Mind {
+    return this.#read(() => readMind(this.#database, id))
+  }
+
+  mindEvents(id: string): readonly MindEvent[] {
+    return this.#read(() => readMindEvents(this.#database, id))
+  }
+
+  /** On the disk when this returns. Throws `conflict` if the mind has had more events than `after`, `not_found`. */
+  appendMindEvent(id: string, after: number, event: MindEventBody): MindEvent {
+    return this.#write(`mind ${id}`, () => appendMindEvent(this.#database, id, after, event, Date.now()))
   }
 
   get screens(): ScreenQueries {

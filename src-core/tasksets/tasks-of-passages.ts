@@ -28,12 +28,15 @@ export function tasksOfPassages(found: readonly FoundPassage[]): FoundTasks {
     task.questions.push(...questions)
     byPassage.set(passage, task)
   }
-  const all = [...byPassage].map(([passage, { title, questions }]): PassageTask => {
-    const id = taskId(title, passage)
-    return { id, title, passage, questions: withIds(id, questions) }
-  })
+  const all = [...byPassage].map(([passage, found]) => taskOfPassage({ passage, ...found }))
   const tasks = all.filter(({ questions }) => questions.length > 0)
   return { tasks, leftOut: { unanswerableQuestions: 0, passagesWithoutQuestions: all.length - tasks.length } }
+}
+
+/** One passage as it stands, also one without questions. Ids as in `tasksOfPassages`. */
+export function taskOfPassage({ title, passage, questions }: FoundPassage): PassageTask {
+  const id = taskId(title, passage)
+  return { id, title, passage, questions: withIds(id, questions) }
 }
 
 /** The title's words in lower case (at most 40 characters), and 12 hexadecimal digits of the passage's hash. */

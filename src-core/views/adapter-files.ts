@@ -1,11 +1,10 @@
 /** The files of adapters: where one is that was kept, why one is not there, and copies for elsewhere. */
-import { randomUUID } from 'node:crypto'
 import { existsSync } from 'node:fs'
-import { copyFile, link, open, rename, rm } from 'node:fs/promises'
-import { basename, dirname, join } from 'node:path'
+import { copyFile, open, rm } from 'node:fs/promises'
 import type { AdapterRef } from '../../src-shared/api/workbench.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import type { AdapterRecord, PolicyVersionRecord, TrialRecord } from '../../src-shared/records.ts'
+import { demandNewName, nameNewFile, partialBeside } from '../models/durable-file.ts'
 import { hashFile } from '../models/inspect.ts'
 import type { Store } from '../store/store.ts'
 
@@ -53,10 +52,8 @@ function whyNotKept(trained: Trained, { runId, key }: AdapterRef): string {
 
 /** Copies the file to `path`, an absolute one. Throws `conflict` if something is there, `not_found`, `corrupt_file`, `disk_full`. */
 export async function exportAdapter({ path: source, sha256 }: KeptAdapter, path: string): Promise<void> {
-  const folder = dirname(path)
-  if (!existsSync(folder))
-    throw new AppError('not_found', `The folder ${folder} does not exist. Create it first.`, { folder })
-  const temporary = join(folder, `.${basename(path)}.${randomUUID()}`)
+  demandNewName(path)
+  const temporary = partialBeside(path)
   try {
     await copyFile(source, temporary)
     const file = await open(temporary, 'r+')
@@ -68,18 +65,5 @@ export async function exportAdapter({ path: source, sha256 }: KeptAdapter, path:
     await nameNewFile(temporary, path)
   } finally {
     await rm(temporary, { force: true })
-  }
-}
-
-/** A second name never replaces a file; where a disk has no second names, one that is there is looked for before. */
-async function nameNewFile(temporary: string, path: string): Promise<void> {
-  try {
-    await link(temporary, path)
-  } catch (error) {
-    if (existsSync(path)) {
-      const message = `${path} exists already, and is left as it is. Choose another name.`
-      throw new AppError('conflict', message, { path }, { cause: error })
-    }
-    await rename(temporary, path)
   }
 }

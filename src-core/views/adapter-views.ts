@@ -8,7 +8,7 @@ import type { Store } from '../store/store.ts'
 import { exportAdapter, findKept, findTrained, type KeptAdapter } from './adapter-files.ts'
 import { compareWeights } from './adapter-weights.ts'
 import { compareAdapters } from './compare-adapters.ts'
-import { readTrialTexts, viewSequences } from './sequences.ts'
+import { findRunModel, readTrialTexts, viewSequences } from './sequences.ts'
 
 export type AdapterViewOptions = {
   readonly runs: Runs
@@ -20,11 +20,14 @@ export type AdapterViews = {
   readonly methods: { readonly [M in Method]: (input: Input<M>) => Promise<Output<M>> }
   /** Throws `not_found` that says why there is no file. */
   readonly findKept: (ref: AdapterRef) => KeptAdapter
+  /** The path of a run's model. Throws `not_found` if it is not where it was. */
+  readonly findModel: (runId: string) => string
 }
 
 export function createAdapterViews({ runs, compute, workingFolder }: AdapterViewOptions): AdapterViews {
   return {
     findKept: (ref) => runs.read((store) => findKept(store, ref)),
+    findModel: (runId) => runs.read((store) => findRunModel(store, runId)),
     methods: {
       'runs.sequences': async ({ id, trialId }) => {
         const texts = runs.read((store) => readTrialTexts(store, id, trialId))

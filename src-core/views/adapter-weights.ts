@@ -5,13 +5,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { WeightComparison } from '../../src-shared/api/workbench.ts'
 import { targetModules, type TargetModule } from '../../src-shared/compute-protocol.ts'
-import { AppError } from '../../src-shared/errors.ts'
-import { locateTarget, loraPairs, loraRankOf, type LoraPair } from '../../src-shared/gguf/lora-tensors.ts'
-import { findNumber } from '../../src-shared/gguf/metadata.ts'
+import { readFactors, type Factors } from '../../src-shared/gguf/lora-factors.ts'
+import { locateTarget, loraPairs, type LoraPair } from '../../src-shared/gguf/lora-tensors.ts'
 import { naming, type OpenGguf } from '../../src-shared/gguf/open-gguf.ts'
-import type { TensorInfo } from '../../src-shared/gguf/types.ts'
 import { openGgufFile } from '../models/gguf-file.ts'
-import { haveSameShape, innerProduct, rowBasis, squaredCosines, type Factors } from './lora-geometry.ts'
+import { haveSameShape, innerProduct, rowBasis, squaredCosines } from '../adapter-files/lora-geometry.ts'
 
 type Opened = {
   readonly path: string
@@ -22,7 +20,7 @@ type Matrix = { readonly target: string; readonly module: TargetModule; readonly
 type Table = number[][] // [adapter][adapter]
 
 /**
- * `files`: LoRA adapters with F32 or F16 tensors. The cosine with an adapter that changes nothing is 0, also its own;
+ * `files`: LoRA adapters with F32, F16 or BF16 tensors. The cosine with an adapter that changes nothing is 0, also its own;
  * so is what a matrix adds to a cosine or an overlap that only one of the two adapts, or in another shape. The overlap
  * is the mean over the principal angles of all matrices that both adapt.
  * Throws `corrupt_file`, `mismatch`, `unsupported`, `not_finite` naming the path.
@@ -39,7 +37,7 @@ export async function compareWeights(
     const angles = tableOf(opened.length)
     const norms = new Map<string, number[]>() // by target, NaN where an adapter has none
     for (const { target } of matrices) {
-      const changes = opened.map((adapter) => readFactors(adapter, target))
+      const changes = opened.map((adapter) => factorsOf(adapter, target))
       const bases = changes.map((change) => (change ? rowBasis(change) : []))
       const norm = changes.map(() => NaN)
       for (const [i, one] of changes.entries()) {
@@ -122,45 +120,8 @@ function matricesOf(opened: readonly Opened[]): Matrix[] {
   })
 }
 
-/** B has the scaling alpha / rank in it, so that B·A is ΔW. Undefined if the adapter leaves the matrix alone. */
-function readFactors({ path, gguf, pairs }: Opened, target: string): Factors | undefined {
+/** Undefined if the adapter leaves the matrix alone. */
+function factorsOf({ path, gguf, pairs }: Opened, target: string): Factors | undefined {
   const pair = pairs.get(target)
-  if (!pair) return undefined
-  return naming(path, () => {
-    const rank = loraRankOf(pair)
-    const [inputs = 0, aRank = 1] = pair.a.shape
-    if (aRank !== rank) {
-      throw new AppError('corrupt_file', `The pair for "${target}" has two ranks, ${aRank} and ${rank}.`)
-    }
-    const alpha = findNumber(gguf.file.metadata, 'adapter.lora.alpha')
-    const scaling = alpha ? alpha / rank : 1 // as llama.cpp has it
-    const a = readValues(gguf, pair.a)
-    const b = readValues(gguf, pair.b).map((value) => value * scaling)
-    return { rank, inputs, outputs: pair.b.shape[1] ?? 1, a, b }
-  })
-}
-
-function readValues({ source }: OpenGguf, { name, type, offset, bytes }: TensorInfo): Float64Array {
-  const { buffer } = source.read(offset, bytes)
-  if (type !== 'F32' && type !== 'F16') {
-    const message = `The tensor "${name}" is ${type}. Only F32 and F16 adapters can be compared.`
-    throw new AppError('unsupported', message, { tensor: name })
-  }
-  const values =
-    type === 'F32'
-      ? new Float64Array(new Float32Array(buffer))
-      : Float64Array.from(new Uint16Array(buffer), half)
-  if (values.every(Number.isFinite)) return values
-  const message = `The tensor "${name}" has numbers that are not finite. Train the adapter again.`
-  throw new AppError('not_finite', message, { tensor: name })
-}
-
-/** The value of a half-precision number from its bits. */
-function half(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1
-  const exponent = (bits >> 10) & 0x1f
-  const fraction = bits & 0x3ff
-  if (exponent === 0) return sign * fraction * 2 ** -24
-  if (exponent === 0x1f) return fraction === 0 ? sign * Infinity : NaN
-  return sign * (1 + fraction / 1024) * 2 ** (exponent - 15)
+  return pair && naming(path, () => readFactors(gguf, pair))
 }

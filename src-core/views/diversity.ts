@@ -1,5 +1,5 @@
 /** How much the self-edits of a group differ: what falls when a policy begins to write the same again and again. */
-import { meanOf } from '../../src-shared/stats.ts'
+import { meanOf } from '../../src-shared/stats/means.ts'
 
 /**
  * 1 − the mean Jaccard overlap of word trigrams over all pairs of texts of the same group; null without a pair. Case

@@ -3,7 +3,7 @@ import type { RunReport } from '../../src-shared/api/runs.ts'
 import type { RoundView, RunView } from '../../src-shared/api/workbench.ts'
 import type { PolicyVersionRecord, RoundRecord } from '../../src-shared/records.ts'
 import { selfEditText } from '../../src-shared/self-edit-prompts.ts'
-import { meanOf } from '../../src-shared/stats.ts'
+import { meanOf } from '../../src-shared/stats/means.ts'
 import type { RoundCandidate } from '../store/screen-queries.ts'
 import type { Store } from '../store/store.ts'
 import type { ArmsByNow } from './arms.ts'
@@ -24,7 +24,7 @@ export function viewRun(
     lastEvent: screens.lastEvent(id),
     tasks: screens.tasksWithCandidates(id),
     rounds,
-    arms: report.summary?.arms ?? arms.of(store, id, seed),
+    arms: report.summary?.arms ?? arms.of(store, id, seed ?? 0),
     phases: screens.unitTimes(id),
     findings: findingsOf(rounds, { ...screens.counts(id), failedTrials: failed.length }),
   }
@@ -61,11 +61,17 @@ function roundOf(
     selected: candidates.filter(({ isSelected }) => isSelected === 1).length,
     meanReward: rewards.length > 0 ? meanOf(rewards) : null,
     rewardSpread: standardDeviation(rewards),
-    meanTokens: candidates.length > 0 ? meanOf(candidates.map(({ tokens }) => tokens)) : null,
+    meanTokens: meanOfKnown(candidates.map(({ tokens }) => tokens)),
     diversity: diversityOf(texts),
     emptySelfEdits: candidates.filter(({ text }) => text.trim() === '').length,
     policyLosses: policy ? lossesOf(policy) : null,
   }
+}
+
+/** Null where a length is not known. */
+function meanOfKnown(values: readonly (number | null)[]): number | null {
+  const known = values.filter((value) => value !== null)
+  return known.length > 0 && known.length === values.length ? meanOf(known) : null
 }
 
 /** Of the values as a sample; null for fewer than two. */

@@ -12,18 +12,24 @@ export type TrialTexts = { readonly trial: TrialRecord; readonly modelPath: stri
 
 /** Throws `not_found` for the trial, or for a model that is not where the run had it. */
 export function readTrialTexts(store: Store, runId: string, trialId: string): TrialTexts {
-  const { modelSha256 } = store.run(runId)
+  const modelPath = findRunModel(store, runId)
   const [trial] = store.rows('trials', runId, { id: trialId })
   if (!trial) {
     const message = `Run ${runId} has no trial ${trialId}. Open a candidate to see its trials.`
     throw new AppError('not_found', message, { runId, trialId })
   }
+  return { trial, modelPath }
+}
+
+/** Throws `not_found` for a model that is not where the run had it. */
+export function findRunModel(store: Store, runId: string): string {
+  const { modelSha256 } = store.run(runId)
   const model = store.models().find(({ sha256 }) => sha256 === modelSha256)
   // Its size has to do: hashing a model takes seconds, and this is looked at by a person who waits.
   const isThere = model && statSync(model.path, { throwIfNoEntry: false })?.size === model.sizeBytes
-  if (isThere) return { trial, modelPath: model.path }
+  if (isThere) return model.path
   const path = model?.path ?? modelSha256
-  const message = `The model of run ${runId} is not where it was (${path}). Put it back to see its tokens.`
+  const message = `The model of run ${runId} is not where it was (${path}). Put it back.`
   throw new AppError('not_found', message, { path })
 }
 

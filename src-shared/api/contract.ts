@@ -3,10 +3,21 @@
  * out; anything longer than about a second is a job, which returns its id at once and reports by events.
  */
 import type { InspectReport } from '../gguf/inspect-report.ts'
+import type { MindEvent } from '../minds/mind.ts'
 import type { LedgerRow, Run, RunEvent, StoreReport } from '../records.ts'
+import type { CapsuleCheck, CapsuleVerdict } from './capsules.ts'
 import type { DoctorReport } from './doctor.ts'
+import type {
+  Calibration,
+  EvidenceReport,
+  ImportFormat,
+  ImportReport,
+  LabelVerdict,
+  SampledAnswer,
+} from './evidence.ts'
 import type { Job, JobEvent } from './job.ts'
 import type { JobSpec } from './job-spec.ts'
+import type { LessonChoice, MindRow, MindView, NewMind } from './minds.ts'
 import type { CatalogueModel, DownloadPreview, ModelRequest } from './models.ts'
 import type { AssertNever, NotPlain } from './plain.ts'
 import type { LearnInput, RunNews, RunReport } from './runs.ts'
@@ -76,6 +87,27 @@ export type Methods = {
   /** Keeps what a person says of a candidate. */
   'runs.review': [CandidateId & { readonly verdict: ReviewVerdict | null; readonly note: string }, Review]
   'runs.lineage': [{ readonly id: string; readonly limit: number }, Lineage]
+  /** Reads a folder of SEAL's records or a file of JSON lines into the store: some seconds for the whole of SEAL's. */
+  'imports.read': [{ readonly format: ImportFormat; readonly path: string }, ImportReport]
+  /** Numbers, differences and findings of runs, named by id or by what an import is called. */
+  'evidence.report': [{ readonly runs: readonly string[] }, EvidenceReport]
+  /** Answers with a verdict to be labelled by a person, the same ones each time. */
+  'evidence.sample': [{ readonly id: string; readonly count: number }, readonly SampledAnswer[]]
+  /** Keeps what a person says of an answer; the last word counts. */
+  'evidence.label': [
+    { readonly id: string; readonly answerId: string; readonly verdict: LabelVerdict },
+    Calibration,
+  ]
+  /** How far the judge and the person agree. */
+  'evidence.calibration': [RunId, Calibration]
+  /** A run in one file: recipe, taskset, hashes and ledger. Never overwrites. */
+  'capsules.pack': [{ readonly id: string; readonly path: string }, CapsuleCheck]
+  /** Recomputes every hash of a capsule. */
+  'capsules.verify': [{ readonly path: string }, CapsuleCheck]
+  /** Starts the run of a capsule again; `model` for another path of the same model. */
+  'capsules.replay': [{ readonly path: string; readonly model?: string }, RunId]
+  /** Compares a capsule with the run that repeated it. */
+  'capsules.grade': [{ readonly path: string; readonly id: string }, CapsuleVerdict]
   'adapters.page': [AdapterListInput, AdapterList]
   'adapters.compare': [{ readonly adapters: readonly AdapterRef[] }, Comparison]
   /** Copies an adapter's file out of the store. Never overwrites. */
@@ -83,9 +115,20 @@ export type Methods = {
     AdapterRef & { readonly path: string },
     { readonly path: string; readonly sha256: string },
   ]
+  /** The latest first. What changes a mind, or asks it, is a job: see minds.ts. */
+  'minds.list': [NoInput, readonly MindRow[]]
+  /** Hashes the base model: up to a few seconds. */
+  'minds.create': [NewMind, MindId]
+  /** A mind of its own that begins as the other is, or was. */
+  'minds.fork': [MindId & { readonly name: string; readonly version?: number }, MindId]
+  'minds.view': [MindId, MindView]
+  'minds.event': [MindId & { readonly sequence: number }, MindEvent]
+  /** The tasks of the taskset that the mind's recipe names. */
+  'minds.lessons': [MindId, readonly LessonChoice[]]
 }
 
 export type RunId = { readonly id: string }
+export type MindId = { readonly id: string }
 /** `id` of the run. */
 export type CandidateId = { readonly id: string; readonly candidateId: string }
 export const rowKinds = ['candidate', 'adapter', 'round', 'arm'] as const

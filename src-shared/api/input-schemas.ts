@@ -2,7 +2,9 @@
 import * as z from 'zod'
 import { AppError } from '../errors.ts'
 import { rowKinds, type Input, type MethodName } from './contract.ts'
+import { importFormats } from './evidence.ts'
 import { jobSpec, modelRequest } from './job-spec.ts'
+import { forkMind, newMind } from './minds.ts'
 import { adapterSorts, reviewVerdicts } from './workbench.ts'
 
 const noInput = z.strictObject({})
@@ -68,6 +70,33 @@ export const inputSchemas = {
     note: z.string().max(10_000, 'must have at most 10,000 characters'),
   }),
   'runs.lineage': z.strictObject({ id: z.string().min(1), limit: z.int().min(1).max(5000) }),
+  'imports.read': z.strictObject({
+    format: z.enum(importFormats),
+    path: z.string().min(1, 'must name a path'),
+  }),
+  'evidence.report': z.strictObject({
+    runs: z
+      .array(z.string().min(1))
+      .min(1, 'must name at least one run')
+      .max(50, 'must name at most 50 runs'),
+  }),
+  'evidence.sample': z.strictObject({
+    id: z.string().min(1),
+    count: z.int().min(1).max(500, 'must be at most 500'),
+  }),
+  'evidence.label': z.strictObject({
+    id: z.string().min(1),
+    answerId: z.string().min(1),
+    verdict: z.enum(['correct', 'incorrect']),
+  }),
+  'evidence.calibration': z.strictObject({ id: z.string().min(1) }),
+  'capsules.pack': z.strictObject({ id: z.string().min(1), path: z.string().min(1, 'must name a file') }),
+  'capsules.verify': z.strictObject({ path: z.string().min(1, 'must name a file') }),
+  'capsules.replay': z.strictObject({
+    path: z.string().min(1, 'must name a file'),
+    model: z.exactOptional(z.string().min(1, 'must name a model')),
+  }),
+  'capsules.grade': z.strictObject({ path: z.string().min(1, 'must name a file'), id: z.string().min(1) }),
   'adapters.page': adapterListInput,
   'adapters.compare': z.strictObject({
     adapters: z
@@ -77,6 +106,12 @@ export const inputSchemas = {
       .readonly(),
   }),
   'adapters.export': z.strictObject({ ...adapterRef, path: z.string().min(1, 'must name a file') }),
+  'minds.list': noInput,
+  'minds.create': newMind,
+  'minds.fork': forkMind,
+  'minds.view': jobId,
+  'minds.event': z.strictObject({ id: z.string().min(1), sequence: z.int().min(1) }),
+  'minds.lessons': jobId,
 } satisfies { readonly [M in MethodName]: z.ZodType<Input<M>> }
 
 /** Checks a method's input. Throws `invalid_input` naming each field that is wrong. */

@@ -1,7 +1,9 @@
 /** What a client may ask for as a job, as schemas: the host checks every input against them, the types follow. */
 import * as z from 'zod'
-import { targetModules } from '../compute-protocol.ts'
+import { quantizedTypes, targetModules } from '../compute-protocol.ts'
 import { splits } from '../task.ts'
+import { benchForgetting, mindJobs } from './minds.ts'
+import { exportFormats } from './workbench.ts'
 
 const path = z.string().min(1, 'must name a file')
 const count = z.int().min(1, 'must be at least 1')
@@ -117,6 +119,8 @@ const evaluateLearner = z.strictObject({
   seed,
 })
 
+const keptAdapter = z.strictObject({ runId: z.string().min(1), key: z.string().min(1), scale: z.number() })
+
 /** One question, answered greedily by several columns of adapters, with the probability of every token. */
 const ask = z.strictObject({
   type: z.literal('ask'),
@@ -128,9 +132,7 @@ const ask = z.strictObject({
   columns: z
     .array(
       z.strictObject({
-        adapters: z
-          .array(z.strictObject({ runId: z.string().min(1), key: z.string().min(1), scale: z.number() }))
-          .readonly(),
+        adapters: z.array(keptAdapter).readonly(),
       }),
     )
     .min(1, 'must have at least one column')
@@ -144,6 +146,25 @@ const benchLoop = z.strictObject({
   recipe: z.string().min(1, 'must name a recipe'),
 })
 
+/** Adapters of runs, added up: as one GGUF adapter, as a PEFT folder, or in the weights of the model. */
+const exportAdapter = z.strictObject({
+  type: z.literal('export-adapter'),
+  adapters: z.array(keptAdapter).min(1, 'must name at least one adapter').readonly(),
+  format: z.enum(exportFormats),
+  weightType: z.exactOptional(z.enum(quantizedTypes)), // of a merged model; default: every tensor keeps its type
+  path, // nothing may be there
+  ...placement,
+})
+
+/** An adapter's file from elsewhere: a PEFT folder or a foreign GGUF adapter to GGUF, a GGUF adapter to a PEFT folder. */
+const convertAdapter = z.strictObject({
+  type: z.literal('convert-adapter'),
+  model: z.string().min(1, 'must name a model'),
+  from: path,
+  to: path, // nothing may be there; a GGUF file if it ends in .gguf, else a PEFT folder
+  ...placement,
+})
+
 export const jobSpec = z.discriminatedUnion('type', [
   train,
   generate,
@@ -154,6 +175,10 @@ export const jobSpec = z.discriminatedUnion('type', [
   evaluateLearner,
   benchLoop,
   ask,
+  benchForgetting,
+  ...Object.values(mindJobs),
+  exportAdapter,
+  convertAdapter,
 ])
 
 export type JobSpec = z.infer<typeof jobSpec>

@@ -3,12 +3,14 @@ import type { FinishReason, OperationTime, TrainProgress } from '../compute-prot
 import type { WireError } from '../errors.ts'
 import type { LearnerReport } from '../learner-report.ts'
 import type { LoopBenchReport } from '../loop-bench-report.ts'
+import type { Parity } from '../parity.ts'
 import type { Plan } from '../plan.ts'
 import type { JobSpec, JobType } from './job-spec.ts'
+import type { ForgettingReport, MindJobResults } from './minds.ts'
 import type { DownloadedModel } from './models.ts'
 import type { AskedColumn } from './workbench.ts'
 
-export type JobResults = {
+export type JobResults = MindJobResults & {
   train: {
     readonly adapter: string
     readonly sha256: string
@@ -47,8 +49,15 @@ export type JobResults = {
   plan: Plan
   'evaluate-learner': LearnerReport
   'bench-loop': LoopBenchReport
+  'bench-forgetting': ForgettingReport
+  'export-adapter': ExportedFile & { readonly parity: Parity }
+  /** Without `parity` where there is nothing that llama.cpp could run beside it: a PEFT folder that is read. */
+  'convert-adapter': ExportedFile & { readonly parity: Parity | null }
   ask: { readonly columns: readonly AskedColumn[] } // in the order asked for
 }
+
+/** `sha256` and `bytes`: of the weights' file. */
+export type ExportedFile = { readonly path: string; readonly sha256: string; readonly bytes: number }
 
 export type JobPhase =
   | 'reading'
@@ -60,6 +69,7 @@ export type JobPhase =
   | 'training-speed'
   | 'downloading'
   | 'planning'
+  | 'exporting'
 
 export type JobProgress =
   | { readonly type: 'phase'; readonly phase: JobPhase }

@@ -36,7 +36,22 @@ export const methodEffects: { readonly [M in MethodName]: MethodEffect } = {
   'runs.sequences': 'computes', // starts the generator
   'runs.review': 'changes',
   'runs.lineage': 'reads',
+  'imports.read': 'changes',
+  'evidence.report': 'reads',
+  'evidence.sample': 'reads',
+  'evidence.label': 'changes',
+  'evidence.calibration': 'reads',
+  'capsules.pack': 'changes',
+  'capsules.verify': 'computes', // reads any file of the machine
+  'capsules.replay': 'changes',
+  'capsules.grade': 'computes',
   'adapters.page': 'reads',
   'adapters.compare': 'reads',
   'adapters.export': 'changes',
+  'minds.list': 'reads',
+  'minds.create': 'changes',
+  'minds.fork': 'changes',
+  'minds.view': 'reads',
+  'minds.event': 'reads',
+  'minds.lessons': 'reads',
 }

@@ -29,7 +29,7 @@ export type RunRow = {
   readonly isWorkedOn: boolean
   readonly createdAtMs: number
   readonly statusAtMs: number
-  readonly seed: number
+  readonly seed: number | null
   readonly modelName: string
   readonly candidates: number
   readonly arms: readonly ArmSummary[] // empty until the run is done
@@ -59,7 +59,7 @@ export type CandidateColumns = {
   readonly rewards: readonly (number | null)[] // null: none yet, or none could be had
   readonly baselines: readonly (number | null)[]
   readonly selected: readonly boolean[]
-  readonly tokens: readonly number[] // of the self-edit
+  readonly tokens: readonly (number | null)[] // of the self-edit
   readonly finalLosses: readonly (number | null)[] // mean over the trials, nats per counted token
 }
 
@@ -166,7 +166,7 @@ export type AdapterRow = {
   readonly round: number | null
   readonly policyVersion: number // that wrote the self-edit, or that the adapter is
   readonly reward: number | null // of its candidate
-  readonly steps: number
+  readonly steps: number | null
   readonly finalLoss: number | null
   readonly status: 'done' | 'failed'
   readonly createdAtMs: number // of its run
@@ -206,6 +206,7 @@ export type Lineage = {
   readonly truncated: boolean // more than `limit` nodes: the candidates with the highest rewards are shown
 }
 
+export const exportFormats = ['gguf', 'peft', 'merged'] as const
 export type AdapterRef = { readonly runId: string; readonly key: string }
 export type ComparedAdapter = {
   readonly row: AdapterRow

@@ -106,3 +106,8 @@ export const float32s = (value: NumericArrays['float32']): MetadataValue => ({
   element: 'float32',
   value,
 })
+export const float64s = (value: NumericArrays['float64']): MetadataValue => ({
+  type: 'array',
+  element: 'float64',
+  value,
+})

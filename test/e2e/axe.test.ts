@@ -1,23 +1,16 @@
 /** What a person needs who cannot see the screen well, or uses no mouse: every screen, both themes, and a whole audit. */
-import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import type { AxeResults, RunOptions } from 'axe-core'
 import type { Locator, Page } from 'playwright-core'
 import { beforeAll, expect, test } from 'vitest'
 import { href } from '../../src-shared/routes.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
-import { browserFixture, describeInBrowser, show, themes, type Workbench } from './browser.ts'
+import { axeViolations } from './axe-violations.ts'
+import { browserFixture, describeInBrowser, type Workbench } from './browser.ts'
 import { writeTextStore, type TextStore } from './text-store.ts'
 
-const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 const folder = temporaryFolder()
 const { openWorkbench } = browserFixture()
 
-const rules: RunOptions = {
-  runOnly: ['wcag2a', 'wcag2aa', 'wcag21aa', 'best-practice'],
-  resultTypes: ['violations'],
-}
 const texts = ['Grey seals', 'The harbour', 'Fog on the strait', 'A long winter', 'Two ferries', 'The pilot']
 
 describeInBrowser('without a mouse, without good eyes', { timeout: 300_000 }, () => {
@@ -30,22 +23,7 @@ describeInBrowser('without a mouse, without good eyes', { timeout: 300_000 }, ()
     page = workbench.page
   }, 120_000)
 
-  /** What axe finds on what is shown, in both themes, one line for each place. */
-  async function violations(name: string, on: Page = page): Promise<readonly string[]> {
-    const found: string[] = []
-    for (const theme of themes) {
-      await show(on, theme)
-      await on.evaluate(axe)
-      const { violations } = await on.evaluate<AxeResults, RunOptions>(
-        // Sound: the line above has put it there; the browser's types do not know it.
-        (options) => (window as unknown as { axe: typeof import('axe-core') }).axe.run(document, options),
-        rules,
-      )
-      for (const { id, help, nodes } of violations)
-        found.push(...nodes.map(({ html }) => `${name}, ${theme}: ${id} (${help}): ${html.slice(0, 300)}`))
-    }
-    return found
-  }
+  const violations = (name: string, on: Page = page): Promise<readonly string[]> => axeViolations(on, name)
 
   test('axe finds nothing on any screen, in light and dark', async () => {
     const { runId, failedRunIds, candidateIds, keptKeys } = written

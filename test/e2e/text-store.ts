@@ -1,6 +1,7 @@
 /**
  * A store in which every text is one that was given: a finished run with a passage for each of them, a failed run for
- * each with the text as its name, its model and its reason, and a list of added models that are called so.
+ * each with the text as its name, its model and its reason, a list of added models that are called so, and a mind that
+ * has learned some of them.
  */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -16,6 +17,7 @@ import type { PassageTask, Taskset, Verdict } from '../../src-shared/task.ts'
 import { loopRecipe } from '../fixtures/loop-recipe.ts'
 import { randomAdapter } from '../fixtures/make-adapter.ts'
 import { answerRow, candidateRow, sha256 } from '../fixtures/store-rows.ts'
+import { addTextMind } from './text-mind.ts'
 
 const bundledModel = fileURLToPath(new URL('../../resources/models/selkie-nano.gguf', import.meta.url))
 
@@ -24,6 +26,7 @@ export type TextStore = {
   readonly failedRunIds: readonly string[]
   readonly candidateIds: readonly string[] // of the round, in their order
   readonly keptKeys: readonly [string, string] // of adapters whose files are there
+  readonly mindId: string
 }
 
 /** Writes it into `folder`, which is made; at least two texts. */
@@ -39,7 +42,11 @@ export function writeTextStore(folder: string, texts: readonly string[]): TextSt
     const failedRunIds = texts.map((text, index) => addFailedRun(store, text, index))
     const models = texts.map((text) => ({ name: text, path: join(folder, `${start(text, 60)}.gguf`) }))
     writeFileSync(join(folder, 'models.json'), JSON.stringify({ version: 1, models }))
-    return { ...written, failedRunIds }
+    const learned = texts
+      .filter((text) => text.length < 10_000)
+      .filter((_, index) => texts.length < 50 || index % 7 === 0)
+    const mindId = addTextMind(store, modelOf(texts[0]!).sha256, learned.map(taskOf))
+    return { ...written, failedRunIds, mindId }
   } finally {
     store.close()
   }
@@ -86,7 +93,7 @@ function addFinishedRun(
   store: Store,
   texts: readonly string[],
   adapters: readonly string[],
-): Omit<TextStore, 'failedRunIds'> {
+): Omit<TextStore, 'failedRunIds' | 'mindId'> {
   const runId = 'finished'
   const half = Math.ceil(texts.length / 2)
   const tasks = texts.map(taskOf)

@@ -84,6 +84,35 @@ describeInBrowser('a store full of hostile texts', { timeout: 300_000 }, () => {
     await inspect('nowhere', href('runs', hostileTexts[0]!), sees(/Run/))
   })
 
+  test('no screen of a mind does either', async () => {
+    const { mindId } = written
+    const mind = (tab: string, more = {}): string => href('minds', mindId, { tab, ...more })
+    await inspect('minds', href('minds'), sees('1 row'))
+    await inspect('mind', mind('timeline'), sees('History'))
+    await inspect('mind-edit', mind('timeline', { edit: 'e3' }), sees('Self-edits it chose among'))
+    await inspect('mind-event', mind('timeline', { event: '33' }), sees(/before and after/))
+    await inspect(
+      'mind-time-machine',
+      mind('time-machine', { question: hostileTexts[0] }),
+      sees('Nothing was asked yet.'),
+    )
+    await inspect('mind-blame', mind('blame'), sees('No answer was looked into yet.'))
+    await inspect('mind-forgetting', mind('forgetting', { cell: '2,1' }), sees('Close'))
+    await inspect('mind-certificates', mind('certificates'), sees('Learned on top'))
+    await inspect('mind-files', mind('files'), sees('What the latest merge cost'))
+    await workbench.visit(mind('timeline'))
+    for (const [open, title] of [
+      ['Learn …', 'Learn a passage'],
+      ['Fork …', 'Fork this mind'],
+      ['Revert …', 'Take this edit out?'],
+    ] as const) {
+      await page.getByRole('button', { name: open }).first().click()
+      await page.getByRole('dialog', { name: title }).waitFor()
+      expect({ title, ...(await page.evaluate(lookForHarm)) }).toEqual({ title, ...noHarm })
+      await page.keyboard.press('Escape')
+    }
+  })
+
   test('not one of the candidates does, and going on by key stays quick', async () => {
     const { runId, candidateIds } = written
     await workbench.visit(href('runs', runId, 'candidates', candidateIds[0]!))

@@ -302,6 +302,25 @@ test('the commands list, compare, export, ask and review', () => {
     0,
     expect.objectContaining({ path: at('policy.gguf') }),
   ])
+  const peft = at('policy-peft')
+  const folderOf = selkie('adapters', 'export', `${runId}/policy-1`, '--format', 'peft', '--out', peft, ...on)
+  expect([folderOf.status, folderOf.output]).toEqual([
+    0,
+    expect.objectContaining({ path: peft, parity: expect.objectContaining({ tokens: expect.any(Number) }) }),
+  ])
+  const back = at('policy-back.gguf')
+  const converted = selkie('adapters', 'convert', peft, back, '--model', modelPath, ...on)
+  expect([converted.status, converted.output]).toEqual([
+    0,
+    expect.objectContaining({ path: back, parity: null }),
+  ])
+  const merging = ['adapters', 'export', runId, 'policy-1', '--format', 'merged', '--type', 'F16']
+  const merged = selkie(...merging, '--out', at('merged.gguf'), ...on)
+  expect([merged.status, merged.output]).toEqual([0, expect.objectContaining({ path: at('merged.gguf') })])
+  expect(selkie(...merging, '--out', at('merged.gguf'), ...on).output).toMatchObject({
+    error: { code: 'conflict' },
+  })
+  expect(selkie('adapters', 'export', 'nonsense', '--out', at('no.gguf'), ...on).status).toBe(2)
   const columns = ['--column', 'base', '--column', `${runId}/${key}:0.5+${runId}/policy-1`]
   const question = ['ask', 'What is c?', '--model', modelPath, '--max-tokens', '4']
   const answered = selkie(...question, ...columns, ...on)

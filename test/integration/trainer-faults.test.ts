@@ -27,6 +27,19 @@ makeRandomModel(at('model.gguf'), {
 makeRandomModel(at('wide.gguf'), { architecture: 'llama', layers: 1, embeddingWidth: 128 })
 writeGgufFile(at('adapter.gguf'), randomAdapter(readGgufFile(at('model.gguf')), { targetModules }))
 writeGgufFile(at('wide-adapter.gguf'), randomAdapter(readGgufFile(at('wide.gguf')), { targetModules }))
+const zeros = (name: string, shape: readonly [number, number]) => ({
+  name,
+  type: 'F32' as const,
+  shape,
+  data: new Uint8Array(shape[0] * shape[1] * 4),
+})
+const [, vocabulary = 0] = readGgufFile(at('model.gguf')).tensors.find(
+  ({ name }) => name === 'token_embd.weight',
+)!.shape
+writeGgufFile(at('embeddings.gguf'), {
+  metadata: randomAdapter(readGgufFile(at('model.gguf'))).metadata,
+  tensors: [zeros('token_embd.weight.lora_a', [2, vocabulary]), zeros('token_embd.weight.lora_b', [2, 64])],
+})
 const model = readFileSync(at('model.gguf'))
 const adapter = readFileSync(at('adapter.gguf'))
 
@@ -114,10 +127,44 @@ const faults: [what: string, changes: Partial<TrainInput>, job: Partial<TrainJob
     { initialAdapterPath: at('adapter.gguf') },
     'mismatch',
   ],
+  [
+    'a frozen adapter of another model',
+    { frozen: [{ path: at('wide-adapter.gguf'), scale: 1 }] },
+    {},
+    'mismatch',
+  ],
+  [
+    'a frozen adapter that is not there',
+    { frozen: [{ path: at('absent.gguf'), scale: 1 }] },
+    {},
+    'not_found',
+  ],
+  ['a scale that is no number', { frozen: [{ path: at('adapter.gguf'), scale: NaN }] }, {}, 'invalid_input'],
+  ['an adapter on embeddings', { frozen: [{ path: at('embeddings.gguf'), scale: 1 }] }, {}, 'unsupported'],
+  [
+    'a frozen adapter as the output',
+    { frozen: [{ path: at('adapter.gguf'), scale: 1 }] },
+    { adapterPath: at('adapter.gguf') },
+    'invalid_input',
+  ],
+  [
+    'an adapter of another model to be orthogonal to',
+    { orthogonal: { adapters: [at('wide-adapter.gguf')], weight: 1 } },
+    {},
+    'mismatch',
+  ],
+  ['a negative weight', { orthogonal: { adapters: [], weight: -1 } }, {}, 'invalid_input'],
+  [
+    'an adapter to be orthogonal to as the output',
+    { orthogonal: { adapters: [at('adapter.gguf')], weight: 1 } },
+    { adapterPath: at('adapter.gguf') },
+    'invalid_input',
+  ],
   ['a padding shorter than the text', { sealFaithfulPadTo: 3 }, {}, 'invalid_input'],
 ]
 
 test.each(faults)('%s is refused with a clear error', async (_what, changes, job, code) => {
+  const kept = readFileSync(at('adapter.gguf'))
   const input = request({ ...changes, ...(changes.jobs ? {} : { jobs: request({}, job).jobs }) })
   const error = await trainer.request('trainer.train', input).then(
     () => undefined,
@@ -126,6 +173,7 @@ test.each(faults)('%s is refused with a clear error', async (_what, changes, job
   expect(error).toMatchObject({ code })
   expect((error as AppError).message.length).toBeGreaterThan(30)
   expect(existsSync(at('out.gguf'))).toBe(false)
+  expect(readFileSync(at('adapter.gguf')).equals(kept)).toBe(true)
   expect(launches.length).toBe(1)
 })
 
@@ -187,7 +235,9 @@ test('three hundred damaged models and adapters give typed errors or harmless re
     writeFileSync(at('damaged.gguf'), damage(bytes, header))
     const input = damagesModel
       ? request({ modelPath: at('damaged.gguf') })
-      : request({}, { initialAdapterPath: at('damaged.gguf') })
+      : index % 4 === 1
+        ? request({}, { initialAdapterPath: at('damaged.gguf') })
+        : request({ frozen: [{ path: at('damaged.gguf'), scale: 1 }] })
     const outcome = await trainer.request('trainer.train', input).then(
       () => 'ok',
       (error: unknown) => (error as AppError).code,

@@ -18,6 +18,7 @@ import { clipGradients, createAdamW } from './reference/adamw.ts'
 import { forwardBackward } from './reference/forward-backward.ts'
 import type { ReferenceConfig, ReferenceLora, ReferenceModel, ReferenceTensors } from './reference/model.ts'
 import { randomLora, randomModel, randomTokens } from './reference/random-model.ts'
+import { mergeAdapters, orthogonality } from './reference/stacked-adapters.ts'
 import { writeReferenceLora, writeReferenceModel } from './reference/write-gguf-model.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'selkie-gradients-'))
@@ -95,8 +96,9 @@ function writeLora(
   model: ReferenceModel,
   modules: readonly TargetModule[],
   seed: number,
+  loraRank = 3,
 ): { lora: ReferenceLora; path: string } {
-  const lora = randomLora(model.config, { modules, loraRank: 3, scaling: 2, seed })
+  const lora = randomLora(model.config, { modules, loraRank, scaling: 2, seed })
   const path = join(folder, `lora-${files++}.gguf`)
   writeReferenceLora(path, model, lora)
   return { lora, path }
@@ -152,6 +154,48 @@ for (const [name, config] of Object.entries(configurations)) {
     })
   }
 
+  test(`${name}: on top of frozen adapters, loss and gradients are those of the merged model, the penalty's added`, async () => {
+    const { model, modelPath } = writeModel(config)
+    const frozen = [
+      { ...writeLora(model, targetModules, 11, 5), scale: 0.3 },
+      { ...writeLora(model, ['q', 'v', 'down'], 12, 2), scale: -0.5 },
+      { ...writeLora(model, ['up'], 13, 7), scale: 0.8 },
+      { ...writeLora(model, ['k', 'o', 'down'], 14, 24), scale: 0.2 }, // more than the matrices themselves
+    ]
+    const weight = 0.05
+    const each = [1, 2].map((seed) => ({
+      ...writeLora(model, ['q', 'k', 'up', 'down'], seed),
+      sequences: sequences(config.vocabulary, seed).slice(0, seed + 1),
+    }))
+    const { adapters } = await step({
+      modelPath,
+      lora: loraConfig(['q', 'k', 'up', 'down']),
+      adapters: each.map(({ path, sequences }) => ({ path, sequences })),
+      laneLength: 24,
+      frozen: frozen.map(({ path, scale }) => ({ path, scale })),
+      orthogonal: { adapters: frozen.slice(1).map(({ path }) => path), weight },
+    })
+    const merged = mergeAdapters(model, frozen)
+    for (const [index, { lora, sequences }] of each.entries()) {
+      const found = adapters[index]!
+      const reference = forwardBackward(merged, sequences, lora)
+      const penalty = orthogonality(
+        lora,
+        frozen.slice(1).map((each) => each.lora),
+      )
+      const expected = new Map(reference.gradients)
+      for (const [tensor, { shape, data }] of penalty.gradients) {
+        const sum = data.map((value, i) => reference.gradients.get(tensor)!.data[i]! + weight * value)
+        expected.set(tensor, { shape, data: sum })
+      }
+      expect(Math.abs(found.loss - reference.loss)).toBeLessThan(1e-5)
+      expect(Math.abs(found.loss - forwardBackward(model, sequences, lora).loss)).toBeGreaterThan(1e-3)
+      expect(found.penalty! / penalty.value).toBeCloseTo(1, 5)
+      expect(worst(found.gradients, reference.gradients).error).toBeGreaterThan(1e-2) // the penalty counts
+      expect(worst(found.gradients, expected).error).toBeLessThan(1e-4)
+    }
+  })
+
   if (config.ropeFrequencyFactors) continue // such models cannot be trained whole
   test(`${name}: gradients of all weights match the reference`, async () => {
     const { model, modelPath } = writeModel(config)
@@ -206,6 +250,7 @@ test('recomputing activations gives the same loss and gradients to the bit', asy
     modelPath,
     lora: loraConfig(targetModules),
     adapters: [{ path, sequences: sequences(300, 1) }],
+    frozen: [{ path: writeLora(model, ['k', 'down'], 4).path, scale: 0.5 }],
     laneLength: 24,
   }
   const kept = await step(input)
@@ -213,7 +258,7 @@ test('recomputing activations gives the same loss and gradients to the bit', asy
   expect(recomputed.adapters).toEqual(kept.adapters)
 })
 
-test('the largest graph there can be is built: many layers, recomputed, with dropout, two adapters, nothing fused', async () => {
+test('the largest graph there can be is built: many layers, recomputed, with dropout, two adapters on frozen ones, nothing fused', async () => {
   const { model, modelPath } = writeModel({
     ...configurations['qwen3 with heads wider than the model']!,
     layers: 24,
@@ -226,6 +271,8 @@ test('the largest graph there can be is built: many layers, recomputed, with dro
     modelPath,
     lora: { ...loraConfig(targetModules), dropout: 0.1 },
     adapters,
+    frozen: [{ path: adapters[0]!.path, scale: 1 }],
+    orthogonal: { adapters: [adapters[1]!.path], weight: 1 },
     laneLength: 24,
     recomputesLayers: true,
     withoutOperations: backendsLack['a backend with no backward operation at all']!,

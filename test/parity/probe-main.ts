@@ -25,7 +25,7 @@ async function step(input: ProbeInput): Promise<ProbeOutput> {
   const weights = new FrozenWeights(backend, input.modelPath)
   // Sound: the trainee uses a model's backend and weights only.
   const model = { backend, weights } as LoadedModel
-  const trainee = input.lora ? loraTrainee(model, input.lora) : modelTrainee(model, 'F32')
+  const trainee = input.lora ? loraTrainee(model, { ...input, lora: input.lora }) : modelTrainee(model, 'F32')
   const { signal } = new AbortController()
   const { transposedAs } = input
   if (transposedAs) await weights.transpose(signal, () => transposedAs)
@@ -62,6 +62,8 @@ async function step(input: ProbeInput): Promise<ProbeOutput> {
   graph.graph.allocate()
   const data = fillBatch(lanes, shape)
   const losses = await graph.run(data)
+  const penalty = trainee.penalty?.(parameters)
+  const penalties = await penalty?.accumulate(data.counted)
   const optimizer = new AdamW(backend, parameters)
 
   const named = (block: Float32Array, factor = 1): NamedValues => {
@@ -98,12 +100,19 @@ async function step(input: ProbeInput): Promise<ProbeOutput> {
       const factor = clippingFactor(norm, input.optimizer.maxGradientNorm) / counted
       await optimizer.update(adapter, input.optimizer, 1, input.optimizer.learningRate, factor)
     }
-    outputs.push({ loss, gradients, updated: named(parameters.read('value', adapter)) })
+    outputs.push({
+      loss,
+      gradients,
+      updated: named(parameters.read('value', adapter)),
+      ...(penalties && { penalty: penalties[adapter]! }),
+    })
   }
   const operations = [...new Set(graph.graph.describe().map(({ operation }) => operation))]
   graph.dispose()
   optimizer.dispose()
+  penalty?.dispose()
   parameters.dispose()
+  trainee.dispose()
   weights.dispose()
   backend.dispose()
   return { adapters: outputs, operations }

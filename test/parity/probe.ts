@@ -7,12 +7,17 @@ import { ComputeClient } from '../../src-core/compute/compute-client.ts'
 import { launchWithFork } from '../../src-core/compute/fork.ts'
 import { fileURLToPath } from 'node:url'
 import type { TensorType } from '../../src-shared/gguf/types.ts'
-import type { LoraConfig, OptimizerConfig, TrainSequence } from '../../src-shared/compute-protocol.ts'
+import type {
+  LoraConfig,
+  OptimizerConfig,
+  TrainInput,
+  TrainSequence,
+} from '../../src-shared/compute-protocol.ts'
 
 /** Tensors by the name a file gives them, values in file order. */
 export type NamedValues = Readonly<Record<string, Float32Array>>
 
-export type ProbeInput = {
+export type ProbeInput = Pick<TrainInput, 'frozen' | 'orthogonal'> & {
   readonly modelPath: string
   /** LoRA adapters at the given start, one per entry of `adapters`; absent = all weights are trained. */
   readonly lora?: LoraConfig
@@ -31,6 +36,7 @@ export type ProbeOutput = {
   /** One per adapter: mean loss in nats, gradient of the mean, values after the step. */
   readonly adapters: readonly {
     readonly loss: number
+    readonly penalty?: number // of orthogonality, unweighted; its gradient is in `gradients`
     readonly gradients: NamedValues
     readonly updated: NamedValues
   }[]

@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { compareWeights } from '../../src-core/views/adapter-weights.ts'
-import { rowBasis } from '../../src-core/views/lora-geometry.ts'
+import { rowBasis } from '../../src-core/adapter-files/lora-geometry.ts'
 import { writeGgufFile, type TensorWithData } from '../../src-compute/gguf-file.ts'
 import { moduleTensors } from '../../src-shared/gguf/lora-tensors.ts'
 import { float32, text } from '../../src-shared/gguf/metadata.ts'

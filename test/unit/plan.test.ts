@@ -279,9 +279,9 @@ test('a judge costs calls, time and money', () => {
   expect(plan().judge).toBeNull()
 })
 
-test('a difference is visible from two standard errors on', () => {
+test('a difference is visible from 2.8 standard errors on: 80 % power at the 5 % level', () => {
   // 200 answers: √(2 · 0.25 / 200) = 0.05.
-  expect(visibleDifferenceOf(200)).toBeCloseTo(1.96 * 0.05)
+  expect(visibleDifferenceOf(200)).toBeCloseTo((1.959964 + 0.841621) * 0.05, 6)
   expect(visibleDifferenceOf(1)).toBe(1)
   expect(plan().visibleDifference).toEqual({
     candidates: visibleDifferenceOf(2 * 2),
@@ -311,7 +311,7 @@ const warningsOf = (planned: Plan, type: string): string[] =>
 
 test('a run that fits has no warnings but that of noise', () => {
   expect(plan().warnings.map(({ type }) => type)).toEqual(['noise', 'noise'])
-  expect(warningsOf(plan(), 'noise')[0]).toMatch(/2\.0 questions per passage and 2 trial.* 69 points/)
+  expect(warningsOf(plan(), 'noise')[0]).toMatch(/2\.0 questions per passage and 2 trial.* 99 points/)
 })
 
 test('too little memory or disk is warned of', () => {

@@ -34,13 +34,9 @@ test('an address typed by hand is read as far as it goes', () => {
 test('every address has one screen, and an unknown one leads nowhere', () => {
   const screens = (...addresses: readonly string[]): string[] =>
     addresses.map((address) => screenOf(parseRoute(address).path))
-  expect(screens('#/', '#/runs/r1', '#/runs/r1/candidates/c1', '#/adapters?run=r1', '#/help')).toEqual([
-    'home',
-    'run',
-    'candidate',
-    'adapters',
-    'help',
-  ])
+  expect(
+    screens('#/', '#/runs/r1', '#/runs/r1/candidates/c1', '#/minds/m1', '#/adapters?run=r1', '#/help'),
+  ).toEqual(['home', 'run', 'candidate', 'mind', 'adapters', 'help'])
   expect(
     screens('#/runs', '#/home', '#/runs/r1/c1', '#/runs/r1/candidates', '#/help/me', '#/constructor'),
   ).toEqual(Array(6).fill('nowhere'))

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { normalNumbers } from '../fixtures/random-weights.ts'
-import { bootstrapMean, pairedDifference, varianceComponents } from '../../src-shared/stats.ts'
+import { bootstrapMean, pairedDifference } from '../../src-shared/stats/bootstrap.ts'
+import { varianceComponents } from '../../src-shared/stats/variance-components.ts'
 
 function normal(count: number, deviation: number, mean: number, seed: number): number[] {
   const values = new Float32Array(count)

@@ -62,6 +62,8 @@ test('a sound store has no problems, and everything in it was checked', () => {
       ledgerRows: everyRow.length + 201,
       events: 4,
       measurements: 21,
+      minds: 0,
+      mindEvents: 0,
       blobs: 1,
       blobBytes: adapterBytes.length,
     },
@@ -193,7 +195,7 @@ test.each<[what: string, sql: string, found: string]>([
   ],
   ['a model that is gone', 'delete from models', 'runs: Row 1 refers to a row of models that is not there.'],
   ['an index that is gone', 'drop index answers_by_arm', 'The definition of answers_by_arm is damaged.'],
-  ['a table too many', 'create table minds (id text) strict', 'The definition of minds is damaged.'],
+  ['a table too many', 'create table sketches (id text) strict', 'The definition of sketches is damaged.'],
 ])('damage to %s is found', (_what, sql, found) => {
   const path = copy()
   tamper(path, sql)

@@ -21,6 +21,7 @@ import {
   sha256,
   taskset,
 } from '../fixtures/store-rows.ts'
+import { fillMind } from '../fixtures/mind-rows.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 const folder = temporaryFolder()
@@ -178,9 +179,7 @@ test('the head hash depends on what was committed and its order, not on the run�
   ;[swapped[2], swapped[3]] = [swapped[3]!, swapped[2]!]
   const changed = everyRow.map((row) => (row.table === 'rewards' ? { ...row, definition: 'another' } : row))
   const nextDouble = everyRow.map((row) =>
-    row.table === 'candidates'
-      ? { ...row, logProb: row.logProb + Math.abs(row.logProb) * Number.EPSILON }
-      : row,
+    row.table === 'candidates' ? { ...row, logProb: row.logProb! * (1 + Number.EPSILON) } : row,
   )
   const heads = [whole, head(swapped), head(changed), head(nextDouble), head(everyRow.slice(0, -1))]
   expect(new Set(heads).size).toBe(heads.length)
@@ -290,6 +289,7 @@ test('what was written can be neither changed nor deleted, only a model’s path
   const path = freshFolder()
   const store = openStore(path)
   fill(store, 'r')
+  fillMind(store, 'm')
   store.addModel({ ...model, path: '/moved/small.gguf', name: 'not taken' })
   expect(store.models()).toEqual([{ ...model, path: '/moved/small.gguf' }])
   store.addTaskset({ ...taskset, name: 'not taken' }, 'not taken')
@@ -314,7 +314,7 @@ test('what was written can be neither changed nor deleted, only a model’s path
       /are never changed|only move forward/,
     )
   }
-  expect(names.length).toBe(17)
+  expect(names.length).toBe(20)
   database.close()
 })
 
@@ -399,21 +399,25 @@ test('an upgrade makes a backup first, and one that fails changes nothing', () =
 
   const database = new Database(databasePath(path))
   const version = (): unknown => database.pragma('user_version', { simple: true })
-  const broken = [...migrations, 'create table minds (id text) strict; insert into nowhere values (1)']
+  const broken = [...migrations, 'create table sketches (id text) strict; insert into nowhere values (1)']
   expect(() => migrate(database, broken)).toThrow(/no such table: nowhere/)
   expect(version()).toBe(migrations.length)
 
-  const steps = [...migrations, 'create table minds (id text) strict', 'create table edits (id text) strict']
+  const steps = [
+    ...migrations,
+    'create table sketches (id text) strict',
+    'create table notes (id text) strict',
+  ]
   const backupPath = migrate(database, steps)
   expect(version()).toBe(steps.length)
   expect(migrate(database, steps)).toBe(null)
   database.close()
 
-  expect(backupPath).toBe(join(path, 'selkie.schema-1.backup.db'))
+  expect(backupPath).toBe(join(path, `selkie.schema-${migrations.length}.backup.db`))
   const backup = new Database(backupPath!, { readonly: true })
-  expect(backup.pragma('user_version', { simple: true })).toBe(1)
+  expect(backup.pragma('user_version', { simple: true })).toBe(migrations.length)
   expect(backup.prepare('select count(*) from candidates').pluck().get()).toBe(2)
-  expect(backup.prepare("select name from sqlite_schema where name = 'minds'").get()).toBe(undefined)
+  expect(backup.prepare("select name from sqlite_schema where name = 'sketches'").get()).toBe(undefined)
   backup.close()
   expect(readdirSync(path).filter((name) => name.startsWith('.'))).toEqual([])
 })

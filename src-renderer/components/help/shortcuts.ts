@@ -24,6 +24,17 @@ export const shortcuts: readonly Shortcuts[] = [
     ],
   },
   {
+    place: 'Mind',
+    keys: [
+      { keys: ['Space'], does: 'switch an edit on or off, on its switch' },
+      { keys: ['←', '→'], does: 'weaken or strengthen an edit, on its slider' },
+      {
+        keys: ['Enter'],
+        does: 'move an edit, on its arrows; open the answers of a cell, a line of the history',
+      },
+    ],
+  },
+  {
     place: 'Everywhere',
     keys: [
       { keys: ['Tab'], does: 'the next control; the first one skips the navigation' },

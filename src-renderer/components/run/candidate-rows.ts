@@ -12,7 +12,7 @@ export type CandidateRow = {
   readonly reward: number | null
   readonly baseline: number | null
   readonly isSelected: boolean
-  readonly tokens: number
+  readonly tokens: number | null
   readonly finalLoss: number | null
 }
 
@@ -58,7 +58,7 @@ export function candidateRows(
       reward: columns.rewards[index]!,
       baseline: columns.baselines[index]!,
       isSelected: columns.selected[index]!,
-      tokens: columns.tokens[index]!,
+      tokens: columns.tokens[index] ?? null,
       finalLoss: columns.finalLosses[index]!,
     })
   }

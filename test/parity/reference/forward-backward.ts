@@ -99,6 +99,18 @@ function run(
   return { result: { loss: totalNll / countedTokens, countedTokens, logProbs }, tapes, parameters }
 }
 
+/** States [tokens, width] of one sequence after the last norm. Throws as `forward` does. */
+export function lastStates(
+  model: ReferenceModel,
+  tokens: readonly number[],
+  lora?: ReferenceLora,
+): Float64Array {
+  checkModel(model)
+  if (lora) checkLora(model.config, lora)
+  const parameters = createParameters(model.weights, lora?.tensors)
+  return states(createTape(), model.config, parameters, lora?.scaling ?? 0, tokens).data
+}
+
 /** Logits [tokens, vocabulary] of one sequence. */
 function transformer(
   tape: Tape,
@@ -107,11 +119,25 @@ function transformer(
   loraScaling: number,
   tokens: readonly number[],
 ): Variable {
-  const parameter = (name: string): Variable => {
-    const found = parameters.get(name)
-    if (!found) throw new AppError('internal', `The reference asked for a weight it did not check: ${name}.`)
-    return found.variable
-  }
+  const head = config.tiedEmbeddings ? 'token_embd.weight' : 'output.weight'
+  return tape.linear(states(tape, config, parameters, loraScaling, tokens), variable(parameters, head))
+}
+
+function variable(parameters: Parameters, name: string): Variable {
+  const found = parameters.get(name)
+  if (!found) throw new AppError('internal', `The reference asked for a weight it did not check: ${name}.`)
+  return found.variable
+}
+
+/** [tokens, width] */
+function states(
+  tape: Tape,
+  config: ReferenceConfig,
+  parameters: Parameters,
+  loraScaling: number,
+  tokens: readonly number[],
+): Variable {
+  const parameter = (name: string): Variable => variable(parameters, name)
   /** W x, plus scaling · B (A x) if the adapter has this matrix, plus the bias if there is one. */
   const project = (name: string, x: Variable): Variable => {
     let y = tape.linear(x, parameter(`${name}.weight`))
@@ -127,8 +153,7 @@ function transformer(
   // llama.cpp: GGUF files of llama models have the rows of q and k reordered so that pairs are neighbors.
   const pairing = config.architecture === 'llama' ? 'neighbors' : 'halves'
 
-  const embeddings = parameter('token_embd.weight')
-  let x = tape.gatherRows(embeddings, tokens) // [tokens, width], the residual stream
+  let x = tape.gatherRows(parameter('token_embd.weight'), tokens) // [tokens, width], the residual stream
   for (let layer = 0; layer < config.layers; layer++) {
     const block = `blk.${layer}`
     const attentionInput = norm(`${block}.attn_norm`, x)
@@ -147,7 +172,7 @@ function transformer(
     const hidden = tape.swiGlu(project(`${block}.ffn_gate`, ffnInput), project(`${block}.ffn_up`, ffnInput))
     x = tape.add(x, project(`${block}.ffn_down`, hidden))
   }
-  return tape.linear(norm('output_norm', x), config.tiedEmbeddings ? embeddings : parameter('output.weight'))
+  return norm('output_norm', x)
 }
 
 /** Radians per position of each pair: base^(-2j / headDim) / factor. */

@@ -2,13 +2,7 @@
  * What two low-rank changes ΔW = B·A have in common, computed through matrices of their ranks alone: the products of
  * the full size, outputs × inputs, are never made. All in float64.
  */
-export type Factors = {
-  readonly rank: number
-  readonly inputs: number
-  readonly outputs: number
-  readonly a: Float64Array // [rank, inputs]
-  readonly b: Float64Array // [outputs, rank]
-}
+import type { Factors } from '../../src-shared/gguf/lora-factors.ts'
 
 /**
  * ⟨B·A, B′·A′⟩ as matrices, which is the sum over (BᵀB′) ∘ (AA′ᵀ): rank × rank′ numbers each. Matrices of different
@@ -82,7 +76,7 @@ export function squaredCosines(
   return { sum, angles: Math.min(one.length, other.length) }
 }
 
-function dot(one: Float64Array, other: Float64Array): number {
+export function dot(one: Float64Array, other: Float64Array): number {
   let sum = 0
   for (let index = 0; index < one.length; index++) sum += one[index]! * other[index]!
   return sum
