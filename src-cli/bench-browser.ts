@@ -29,6 +29,8 @@ export type BrowserTimings = {
     readonly longestMs: number
   }
   readonly heapBytes: number // of the page's JavaScript, after all this
+  /** In memory, of the process that shows the page, the browser's own code included; null where it cannot be told. */
+  readonly processBytes: number | null
   readonly live: LiveTiming
 }
 

@@ -3,7 +3,7 @@
  * prints what it measured as JSON, or an error in its wire shape. `selkie bench ui --browser` starts it; the store is
  * only read.
  */
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { createHost } from '../../src-cli/host.ts'
@@ -57,9 +57,10 @@ async function measure(store: string, pageFolder: string): Promise<BrowserTiming
     const client = await page.context().newCDPSession(page)
     await client.send('HeapProfiler.collectGarbage')
     const { usedSize } = await client.send('Runtime.getHeapUsage')
+    const processBytes = await pageProcessBytes(browser)
     await page.close()
     const live = await timeLiveRun(browser, pageFolder)
-    return { screens, scrolling, heapBytes: usedSize, live }
+    return { screens, scrolling, heapBytes: usedSize, processBytes, live }
   } finally {
     await browser.close()
     await app.dispose()
@@ -75,6 +76,19 @@ async function launch(): Promise<Browser> {
   }
   const { chromium } = await import('playwright-core')
   return await chromium.launch({ executablePath, args: ['--no-sandbox'] })
+}
+
+/** Of the largest of the browser's page processes, as one may be kept in reserve. Null outside of Linux. */
+async function pageProcessBytes(browser: Browser): Promise<number | null> {
+  if (process.platform !== 'linux') return null
+  const client = await browser.newBrowserCDPSession()
+  const { processInfo } = await client.send('SystemInfo.getProcessInfo')
+  const kilobytes = processInfo.flatMap(({ id, type }) => {
+    if (type !== 'renderer') return []
+    const resident = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${id}/status`, 'utf8'))?.[1]
+    return resident === undefined ? [] : [Number(resident)]
+  })
+  return kilobytes.length > 0 ? Math.max(...kilobytes) * 1024 : null
 }
 
 /** The largest run, and two adapters of which only the rows are there: reading weights is no matter of the store. */

@@ -192,7 +192,7 @@ function describeForgetting({ model, edits, generalAbilityBefore, strategies }: 
   ].join('\n')
 }
 
-const describeBrowser = ({ screens, scrolling, heapBytes, live }: BrowserTimings): string =>
+const describeBrowser = ({ screens, scrolling, heapBytes, processBytes, live }: BrowserTimings): string =>
   [
     table(
       [...screens, { ...scrolling, name: `a frame of ${scrolling.frames}, scrolling` }].map(
@@ -203,7 +203,7 @@ const describeBrowser = ({ screens, scrolling, heapBytes, live }: BrowserTimings
         ],
       ),
     ),
-    `  memory of the page’s JavaScript: ${bytes(heapBytes)}`,
+    `  memory of the page’s JavaScript: ${bytes(heapBytes)}${processBytes === null ? '' : `, of its process: ${bytes(processBytes)}`}`,
     `  a run with ${live.eventsPerSecond.toFixed(0)} events a second: the longest task ${live.longestTaskMs === null ? 'below 50 ms' : `${live.longestTaskMs.toFixed(0)} ms`}, all shown ${live.behindMs.toFixed(0)} ms after the last of ${live.events}`,
   ].join('\n')
 
