@@ -70,7 +70,7 @@ export async function activeFor(
   const merged = new Set(merge?.parts.map(({ editId }) => editId))
   const open = routes.filter(({ editId }) => all.includes(editId) && !merged.has(editId))
   const chosen = await routeQuestions(
-    tools,
+    tools.embed,
     open,
     questions.map(({ title, question }) => questionPrompt(title, question)),
   )

@@ -7,10 +7,31 @@ import { questionPrompt, type TitledPassage } from '../../src-shared/self-edit-p
 
 export type RouteTexts = { readonly editId: string; readonly texts: readonly string[] }
 
-export type RoutedBy = {
+/** A vector for each text, of length 1. */
+export type Embed = (texts: readonly string[]) => Promise<readonly Float32Array[]>
+
+/**
+ * Asks the generator once for each text, however often it is needed: a lesson asks the same questions of the same
+ * passages many times, and a text's vector depends on nothing else.
+ */
+export function createEmbed({
+  compute,
+  signal,
+  modelPath,
+}: {
   readonly compute: ComputePort
   readonly signal: AbortSignal
   readonly modelPath: string // of the base model, so that what was learned does not change the way
+}): Embed {
+  const known = new Map<string, Float32Array>()
+  return async (texts) => {
+    const unknown = [...new Set(texts)].filter((text) => !known.has(text))
+    if (unknown.length > 0) {
+      const { vectors } = await compute.request('generator.embed', { modelPath, texts: unknown }, { signal })
+      for (const [index, text] of unknown.entries()) known.set(text, vectors[index]!)
+    }
+    return texts.map((text) => known.get(text)!)
+  }
 }
 
 /**
@@ -36,20 +57,15 @@ export function routeOf(editId: string, { title, passage }: TitledPassage): Rout
 
 /** For each question the edit to put on, or null. Throws what the generator throws. */
 export async function routeQuestions(
-  { compute, signal, modelPath }: RoutedBy,
+  embed: Embed,
   routes: readonly RouteTexts[],
   questions: readonly string[],
 ): Promise<readonly (string | null)[]> {
   if (routes.length === 0 || questions.length === 0) return questions.map(() => null)
   const texts = routes.flatMap((route) => route.texts)
-  const { vectors } = await compute.request(
-    'generator.embed',
-    { modelPath, texts: [...texts, ...questions] },
-    { signal },
-  )
+  const passages = await embed(texts)
   const owners = routes.flatMap(({ editId, texts }) => texts.map(() => editId))
-  const passages = vectors.slice(0, texts.length)
-  return vectors.slice(texts.length).map((question) => {
+  return (await embed(questions)).map((question) => {
     let best: string | null = null
     let highest = leastSimilarity
     for (const [index, passage] of passages.entries()) {

@@ -4,7 +4,7 @@ import type { Merge, Mind, StackPart } from '../../src-shared/minds/mind.ts'
 import { strategies, type Strategy } from '../../src-shared/minds/strategies.ts'
 import { innerLoopSettings, type InnerLoopOptions } from '../loop/inner-loop.ts'
 import type { GraderPort } from '../loop/ports.ts'
-import type { RouteTexts } from './routing.ts'
+import { createEmbed, type Embed, type RouteTexts } from './routing.ts'
 import { createComposer, type Composer } from './stack-files.ts'
 
 export type MindTools = {
@@ -18,15 +18,17 @@ export type MindTools = {
   readonly blobPath: (sha256: string) => string
   readonly workFolder: string // of this piece of work alone; emptied by whoever made it
   readonly composer: Composer
+  readonly embed: Embed
 }
 
-export type MindToolsInput = Omit<MindTools, 'strategy' | 'composer'>
+export type MindToolsInput = Omit<MindTools, 'strategy' | 'composer' | 'embed'>
 
 export function createMindTools(input: MindToolsInput): MindTools {
   return {
     ...input,
     strategy: strategies[input.mind.config.strategy],
     composer: createComposer(input),
+    embed: createEmbed(input),
   }
 }
 
