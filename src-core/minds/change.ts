@@ -1,8 +1,14 @@
 /** The changes to a mind that learn nothing: edits on and off, their strength and order, merging, pruning. */
 import type { JobSpecOf } from '../../src-shared/api/job-spec.ts'
 import { AppError } from '../../src-shared/errors.ts'
-import { activeParts, applyEvent, stackKey, type MindState } from '../../src-shared/minds/fold.ts'
-import type { Measurement, Merge, MindEventBody, StackedEdit } from '../../src-shared/minds/mind.ts'
+import {
+  activeParts,
+  applyEvent,
+  stackKey,
+  switchedOff,
+  type MindState,
+} from '../../src-shared/minds/fold.ts'
+import type { Measurement, Merge, MindEventBody } from '../../src-shared/minds/mind.ts'
 import { measure } from './answers.ts'
 import { mergeAgain, mergeParts, type Adopt } from './merge.ts'
 import { requireEdit } from './revert.ts'
@@ -91,7 +97,7 @@ async function prune(tools: MindTools, state: MindState, keep: number, adopt: Ad
   const usefulness: { readonly id: string; readonly correct: number }[] = []
   for (const [index, stacked] of on.entries()) {
     tools.onProgress('asking without one edit', index, on.length)
-    const without = { ...loose, edits: switchedOff(state.edits, stacked) }
+    const without = { ...loose, edits: switchedOff(state.edits, stacked.edit.id) }
     usefulness.push({ id: stacked.edit.id, correct: correctOf(await measureNow(tools, without)) })
   }
   // Without a useless edit as many answers or more are correct; ties go to the older one.
@@ -104,9 +110,6 @@ async function prune(tools: MindTools, state: MindState, keep: number, adopt: Ad
   const after = await measureNow(tools, { ...applyEvent(state, event), merge })
   return { ...event, merge, cost: { before, after } }
 }
-
-const switchedOff = (edits: readonly StackedEdit[], one: StackedEdit): readonly StackedEdit[] =>
-  edits.map((stacked) => (stacked === one ? { ...stacked, isEnabled: false } : stacked))
 
 const correctOf = ({ passages }: Measurement): number =>
   passages.flatMap(({ answers }) => answers).filter(({ verdict }) => verdict === 'correct').length

@@ -7,8 +7,8 @@ import { deriveSeed } from '../../src-shared/random.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
 import { accuracyOf } from '../loop/rewards.ts'
 import { askStack, measure, type EditTask } from './answers.ts'
-import { learnPassage } from './learn.ts'
-import { mergeParts } from './merge.ts'
+import { bestOf, learnPassage } from './learn.ts'
+import { mergeParts, type Adopt } from './merge.ts'
 import { accuracyIn } from './mind-view.ts'
 import { servingOf } from './serving.ts'
 import { lessonsOf, tryLessons, writeDrafts, type Draft } from './teach.ts'
@@ -37,8 +37,7 @@ export async function bestDraft(tools: MindTools, task: PassageTask, samples: nu
   if (drafts.length === 1) return drafts[0]!
   const seed = deriveSeed(tools.mind.seed, 'bench', task.id)
   const trials = await tryLessons(tools, nobody, task, await lessonsOf(tools, [], task, drafts, seed), seed)
-  const accuracies = trials.map((trial) => (trial.status === 'done' ? (accuracyOf(trial.answers) ?? -1) : -2))
-  return drafts[accuracies.indexOf(Math.max(...accuracies))]!
+  return drafts[bestOf(drafts, trials)]!
 }
 
 /** Learns all of it, whatever it costs. A passage that could not be learned is counted, and the sequence goes on. */
@@ -50,7 +49,7 @@ export async function learnSequence(
     sizeOf,
     tick,
   }: {
-    readonly adopt: (path: string) => string
+    readonly adopt: Adopt
     readonly sizeOf: (sha256: string) => number
     readonly tick: () => void
   },

@@ -5,7 +5,7 @@
 import { statSync } from 'node:fs'
 import type { Json } from '../../src-shared/canonical-json.ts'
 import { AppError } from '../../src-shared/errors.ts'
-import type { MindState } from '../../src-shared/minds/fold.ts'
+import { switchedOff, type MindState } from '../../src-shared/minds/fold.ts'
 import type { Budget, Edit, GateDecision, Measurement, SampledEdit } from '../../src-shared/minds/mind.ts'
 import { deriveSeed } from '../../src-shared/random.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
@@ -13,7 +13,7 @@ import type { EvaluatedTrial } from '../loop/inner-loop.ts'
 import { accuracyOf } from '../loop/rewards.ts'
 import { measure } from './answers.ts'
 import { decide } from './gate.ts'
-import { mergeAgain } from './merge.ts'
+import { mergeAgain, type Adopt } from './merge.ts'
 import { normOf } from './norms.ts'
 import { passagesOf, servingOf, servingWith } from './serving.ts'
 import { lessonsOf, tryLessons, writeDrafts, type Draft } from './teach.ts'
@@ -27,8 +27,7 @@ export type LearnOptions = {
   /** Self-edits that were written before; null: they are written now. */
   readonly drafts: readonly Draft[] | null
   readonly measuresGeneral?: boolean // default: true
-  /** Moves a finished adapter to where the tools find it. Returns its SHA-256. */
-  readonly adopt: (path: string) => string
+  readonly adopt: Adopt
 }
 
 /** Throws what the compute processes throw, also if no self-edit could be tried. */
@@ -42,7 +41,8 @@ export async function learnPassage(
   const { innerLoop } = mind.config.recipe
   const id = `e${state.nextEdit}`
   const seed = deriveSeed(mind.seed, 'learn', id)
-  const others = without(state, relearns)
+  // An edit that is learned again is off: the new one takes its place.
+  const others = { ...state, edits: switchedOff(state.edits, relearns) }
   const merge = await mergeAgain(tools, others, adopt) // the old edit is not to be in it either
   const serving = servingOf({ ...others, merge }, strategy)
   const passages = [...passagesOf(state.edits), { editId: id, task }]
@@ -106,14 +106,6 @@ export async function learnPassage(
   }
 }
 
-/** The mind without an edit that is learned again: the new one takes its place. */
-const without = (state: MindState, editId: string | null): MindState => ({
-  ...state,
-  edits: state.edits.map((stacked) =>
-    stacked.edit.id === editId ? { ...stacked, isEnabled: false } : stacked,
-  ),
-})
-
 async function gateOf(
   id: string,
   budget: Budget | null,
@@ -127,7 +119,7 @@ async function gateOf(
 }
 
 /** The place of the highest accuracy, ties to the earliest; without questions the first that could be tried. */
-function bestOf(drafts: readonly Draft[], trials: readonly EvaluatedTrial[]): number {
+export function bestOf(drafts: readonly Draft[], trials: readonly EvaluatedTrial[]): number {
   let best = 0
   let highest = -1
   for (const [index, trial] of trials.entries()) {

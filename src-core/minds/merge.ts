@@ -10,7 +10,8 @@ import { truncateAdapter } from '../adapter-files/truncate.ts'
 import { readGgufFile } from '../models/gguf-file.ts'
 import type { MindTools } from './tools.ts'
 
-export type Adopt = (path: string) => string // moves a finished file into the store, returns its SHA-256
+/** Moves a finished file to where the tools find it. Returns its SHA-256. */
+export type Adopt = (path: string) => string
 
 /** `rank`: null for a whole model. Null if there are no parts. Throws what the trainer throws, `disk_full`. */
 export async function mergeParts(

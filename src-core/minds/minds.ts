@@ -19,6 +19,7 @@ import type { Runs } from '../runs/runs.ts'
 import type { Store } from '../store/store.ts'
 import { prepareMind } from './create-mind.ts'
 import { makeReadingFolder } from './reading-folder.ts'
+import type { Adopt } from './merge.ts'
 import { findMindEvent, listMinds, viewMind } from './mind-view.ts'
 import { createMindTools, type MindTools } from './tools.ts'
 
@@ -45,8 +46,7 @@ export type MindReading = {
 export type MindWork = MindReading & {
   /** The same tools with a work folder of their own. */
   readonly toolsAgain: () => MindTools
-  /** Moves a finished file into the store. Returns its SHA-256. */
-  readonly adopt: (path: string) => string
+  readonly adopt: Adopt
   /** The one thing that changes the mind. */
   readonly append: (event: MindEventBody) => MindEvent
 }

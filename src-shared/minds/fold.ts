@@ -75,9 +75,11 @@ export function applyEvent(before: MindState, event: MindEventBody): MindState {
 
 /** An edit that is learned again is switched off once the new one is on. */
 const replaced = ({ edits }: MindState, { relearns, gate }: Edit): readonly StackedEdit[] =>
-  gate.status === 'held'
-    ? edits
-    : edits.map((stacked) => (stacked.edit.id === relearns ? { ...stacked, isEnabled: false } : stacked))
+  gate.status === 'held' ? edits : switchedOff(edits, relearns)
+
+/** The stack with one edit off; null, or an edit that is not in it, leaves it as it is. */
+export const switchedOff = (edits: readonly StackedEdit[], id: string | null): readonly StackedEdit[] =>
+  edits.map((stacked) => (stacked.edit.id === id ? { ...stacked, isEnabled: false } : stacked))
 
 const withMerge = (state: MindState, merge: Merge | null): MindState => ({ ...state, merge })
 
