@@ -10,6 +10,7 @@ import { foldMind } from '../../src-shared/minds/fold.ts'
 import { uniformFloat } from '../../src-shared/random.ts'
 import { editOf, everyMindEvent, fillMind, mindInput } from '../fixtures/mind-rows.ts'
 import { adapterBytes, everyRow, fill, model, sha256 } from '../fixtures/store-rows.ts'
+import { tamper } from '../fixtures/tamper.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 const folder = temporaryFolder()
@@ -28,19 +29,6 @@ const errors = (path: string): string[] =>
   fsck(path, { readData: true })
     .problems.filter(({ severity }) => severity === 'error')
     .map(({ where, message }) => `${where}: ${message}`)
-
-/** Behind the store's back: the triggers are put aside meanwhile. */
-function tamper(path: string, sql: string): void {
-  const database = new Database(databasePath(path))
-  database.pragma('foreign_keys = off')
-  const triggers = database
-    .prepare<[], { name: string; sql: string }>("select name, sql from sqlite_schema where type = 'trigger'")
-    .all()
-  for (const { name } of triggers) database.exec(`drop trigger ${name}`)
-  database.exec(sql)
-  for (const trigger of triggers) database.exec(trigger.sql)
-  database.close()
-}
 
 test('a mind and every kind of event come back as they were, also to a reader after a restart', () => {
   const path = filled()

@@ -8,6 +8,7 @@ import { databasePath, openStore } from '../../src-core/store/store.ts'
 import { uniformFloat } from '../../src-shared/random.ts'
 import type { LedgerTable } from '../../src-shared/records.ts'
 import { adapterBytes, answerRow, everyRow, fill, runInput, sha256, taskset } from '../fixtures/store-rows.ts'
+import { tamper } from '../fixtures/tamper.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 const folder = temporaryFolder()
@@ -37,19 +38,6 @@ const errors = (path: string, readData = true): string[] =>
   fsck(path, { readData })
     .problems.filter(({ severity }) => severity === 'error')
     .map(({ where, message }) => `${where}: ${message}`)
-
-/** Changes rows behind the store's back: the triggers are put aside meanwhile. */
-function tamper(path: string, sql: string): void {
-  const database = new Database(databasePath(path))
-  database.pragma('foreign_keys = off')
-  const triggers = database
-    .prepare<[], { name: string; sql: string }>("select name, sql from sqlite_schema where type = 'trigger'")
-    .all()
-  for (const { name } of triggers) database.exec(`drop trigger ${name}`)
-  database.exec(sql)
-  for (const trigger of triggers) database.exec(trigger.sql)
-  database.close()
-}
 
 test('a sound store has no problems, and everything in it was checked', () => {
   expect(fsck(pristine, { readData: true })).toEqual({
