@@ -1,4 +1,5 @@
 /** What a model can be asked to adapt to: tasks, their questions, and the splits they come in. */
+import type { GridPair } from './few-shot/grid.ts'
 
 export const splits = ['train', 'validation', 'test'] as const
 export type Split = (typeof splits)[number]
@@ -18,11 +19,28 @@ export type PassageTask = {
   readonly questions: readonly Question[]
 }
 
-export type Taskset = {
+/**
+ * A puzzle: some inputs with their outputs, and inputs whose outputs are to be found by the same rule. A question is a
+ * test input, its reference answer the output, both as rows of digits (`gridText`); '' where nobody knows the output.
+ */
+export type FewShotTask = {
+  readonly id: string // unique in its taskset
+  readonly title: string
+  readonly demonstrations: readonly GridPair[] // at least one
+  readonly questions: readonly Question[]
+}
+
+export type Task = PassageTask | FewShotTask
+
+export const isFewShot = (task: Task): task is FewShotTask => 'demonstrations' in task
+
+/** All tasks of a taskset are of one kind. */
+export type Taskset<Kind extends Task = PassageTask> = {
   readonly name: string
   readonly sha256: string // of the canonical JSON of its splits
-  readonly splits: Readonly<Record<Split, readonly PassageTask[]>>
+  readonly splits: Readonly<Record<Split, readonly Kind[]>>
 }
+export type AnyTaskset = Taskset<PassageTask> | Taskset<FewShotTask>
 
 /** `ungraded`: no verdict could be had, e.g. the judge did not answer. Never counted as incorrect. */
 export type Verdict = 'correct' | 'incorrect' | 'ungraded'
