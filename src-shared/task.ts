@@ -1,5 +1,5 @@
 /** What a model can be asked to adapt to: tasks, their questions, and the splits they come in. */
-import type { GridPair } from './few-shot/grid.ts'
+import { gridText, type GridPair } from './few-shot/grid.ts'
 
 export const splits = ['train', 'validation', 'test'] as const
 export type Split = (typeof splits)[number]
@@ -34,6 +34,14 @@ export type Task = PassageTask | FewShotTask
 
 export const isFewShot = (task: Task): task is FewShotTask => 'demonstrations' in task
 
+/** What a task is about, as text: the passage, or the demonstrations, each an input, an arrow and an output. */
+export const taskText = (task: Task): string =>
+  isFewShot(task)
+    ? task.demonstrations
+        .map(({ input, output }) => `${gridText(input)}\n→\n${gridText(output)}`)
+        .join('\n\n')
+    : task.passage
+
 /** All tasks of a taskset are of one kind. */
 export type Taskset<Kind extends Task = PassageTask> = {
   readonly name: string
@@ -41,6 +49,10 @@ export type Taskset<Kind extends Task = PassageTask> = {
   readonly splits: Readonly<Record<Split, readonly Kind[]>>
 }
 export type AnyTaskset = Taskset<PassageTask> | Taskset<FewShotTask>
+
+/** False for a taskset without tasks. */
+export const isFewShotTaskset = (taskset: AnyTaskset): taskset is Taskset<FewShotTask> =>
+  splits.some((split) => taskset.splits[split].some(isFewShot))
 
 /** `ungraded`: no verdict could be had, e.g. the judge did not answer. Never counted as incorrect. */
 export type Verdict = 'correct' | 'incorrect' | 'ungraded'

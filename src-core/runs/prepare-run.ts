@@ -11,10 +11,11 @@ import type { Grader } from '../graders/grader.ts'
 import { createLocalJudge } from '../graders/local-judge.ts'
 import { createTeacher, type Teacher } from '../graders/teacher.ts'
 import { createTokenF1Grader } from '../graders/token-f1.ts'
+import { twoAttemptsGrader } from '../graders/two-attempts.ts'
 import type { ComputePort } from '../../src-shared/compute-protocol.ts'
 import { readGgufFile } from '../models/gguf-file.ts'
 import { hashFile } from '../models/inspect.ts'
-import { requireEnoughTasks } from '../loop/seal.ts'
+import { requireFitting } from '../loop/seal.ts'
 import { readTaskset } from '../tasksets/read-taskset.ts'
 import { learnRecipe, learnTaskset, noGrader } from './learn.ts'
 
@@ -69,7 +70,7 @@ async function prepared(
   const support = trainingSupport(readGgufFile(modelPath))
   if (!support.training)
     throw new AppError('unsupported', `${modelPath}: ${support.reason}`, { path: modelPath })
-  requireEnoughTasks(recipe, taskset)
+  requireFitting(recipe, taskset)
   const { teacher } = recipe.evaluation
   return {
     ...{ recipe, modelPath, modelSha256: await hashFile(modelPath), taskset, grader },
@@ -93,6 +94,7 @@ export async function createGrader(
 ): Promise<Grader> {
   if (grader.type === 'exact') return exactMatchGrader
   if (grader.type === 'f1') return createTokenF1Grader(grader.threshold)
+  if (grader.type === 'two-attempts') return twoAttemptsGrader
   if (grader.endpoint) return createEndpointJudge({ endpoint: grader.endpoint, env })
   const modelPath = await resolveModel(grader.modelPath ?? '')
   const { threads, device } = place
