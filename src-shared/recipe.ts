@@ -7,7 +7,15 @@ import { defaultLora, defaultOptimizer, defaultSeed } from './api/defaults.ts'
 import { targetModules } from './compute-protocol.ts'
 import { selfEditPromptKeys } from './self-edit-prompts.ts'
 
-export const tasksetFormats = ['bundled', 'selkie', 'squad', 'seal', 'folder', 'auto'] as const
+export const tasksetFormats = [
+  'bundled',
+  'selkie',
+  'squad',
+  'seal',
+  'folder',
+  'grid-puzzles',
+  'auto',
+] as const
 export const promptStyles = ['completion', 'chat-instruct'] as const
 export const rewards = ['accuracy', 'gain', 'improvement'] as const
 export const adaptersToKeep = ['none', 'selected', 'all'] as const

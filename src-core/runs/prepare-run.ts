@@ -4,7 +4,7 @@ import { AppError } from '../../src-shared/errors.ts'
 import { trainingSupport } from '../../src-shared/gguf/model-spec.ts'
 import type { LearnInput } from '../../src-shared/api/runs.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
-import type { Taskset } from '../../src-shared/task.ts'
+import { requirePassages, type AnyTaskset, type Taskset } from '../../src-shared/task.ts'
 import { createEndpointJudge } from '../graders/endpoint-judge.ts'
 import { exactMatchGrader } from '../graders/exact-match.ts'
 import type { Grader } from '../graders/grader.ts'
@@ -38,7 +38,7 @@ export type PreparedRun = {
 
 /** Throws `invalid_input`, `not_found`, `unsupported`, `corrupt_file`: all before anything is computed. */
 export async function prepareRun(recipe: Recipe, tools: RunTools): Promise<PreparedRun> {
-  const taskset = await readRecipeTaskset(recipe.taskset, tools.tasksetsFolder)
+  const taskset = requirePassages(await readRecipeTaskset(recipe.taskset, tools.tasksetsFolder))
   return await prepared(recipe, taskset, await createGrader(recipe, tools), tools)
 }
 
@@ -81,7 +81,7 @@ async function prepared(
 export async function readRecipeTaskset(
   { format, path, splits }: Recipe['taskset'],
   bundledFolder: string,
-): Promise<Taskset> {
+): Promise<AnyTaskset> {
   const source =
     format === 'bundled' ? { format: 'selkie' as const, path: join(bundledFolder, path) } : { format, path }
   return (await readTaskset({ ...source, ...(splits && { splits }) })).taskset
