@@ -11,7 +11,15 @@ import { transformFamilies, transforms } from './few-shot/transforms.ts'
 import { originalViews } from './few-shot/views.ts'
 import { selfEditPromptKeys } from './self-edit-prompts.ts'
 
-export const tasksetFormats = ['bundled', 'selkie', 'squad', 'seal', 'folder', 'auto'] as const
+export const tasksetFormats = [
+  'bundled',
+  'selkie',
+  'squad',
+  'seal',
+  'folder',
+  'grid-puzzles',
+  'auto',
+] as const
 export const promptStyles = ['completion', 'chat-instruct'] as const
 export const rewards = ['accuracy', 'gain', 'improvement', 'solved'] as const
 export const adaptersToKeep = ['none', 'selected', 'all'] as const

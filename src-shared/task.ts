@@ -1,4 +1,5 @@
 /** What a model can be asked to adapt to: tasks, their questions, and the splits they come in. */
+import { AppError } from './errors.ts'
 import { gridText, type GridPair } from './few-shot/grid.ts'
 
 export const splits = ['train', 'validation', 'test'] as const
@@ -53,6 +54,14 @@ export type AnyTaskset = Taskset<PassageTask> | Taskset<FewShotTask>
 /** False for a taskset without tasks. */
 export const isFewShotTaskset = (taskset: AnyTaskset): taskset is Taskset<FewShotTask> =>
   splits.some((split) => taskset.splits[split].some(isFewShot))
+
+/** For work that only passages can be put to, such as the edits of a mind. Throws `unsupported` for puzzles. */
+export function requirePassages(taskset: AnyTaskset): Taskset {
+  if (!isFewShotTaskset(taskset)) return taskset
+  const { name, sha256 } = taskset
+  const message = `The taskset "${name}" holds puzzles, and this needs passages. Name a taskset of passages.`
+  throw new AppError('unsupported', message, { name, sha256 })
+}
 
 /** `ungraded`: no verdict could be had, e.g. the judge did not answer. Never counted as incorrect. */
 export type Verdict = 'correct' | 'incorrect' | 'ungraded'

@@ -4,7 +4,7 @@ import { AppError } from '../../src-shared/errors.ts'
 import { trainingSupport } from '../../src-shared/gguf/model-spec.ts'
 import type { LearnInput } from '../../src-shared/api/runs.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
-import type { Taskset } from '../../src-shared/task.ts'
+import type { AnyTaskset, Task } from '../../src-shared/task.ts'
 import { createEndpointJudge } from '../graders/endpoint-judge.ts'
 import { exactMatchGrader } from '../graders/exact-match.ts'
 import type { Grader } from '../graders/grader.ts'
@@ -32,7 +32,7 @@ export type PreparedRun = {
   readonly recipe: Recipe
   readonly modelPath: string
   readonly modelSha256: string
-  readonly taskset: Taskset
+  readonly taskset: AnyTaskset
   readonly grader: Grader
   readonly teacher?: Teacher
 }
@@ -53,8 +53,13 @@ export async function prepareLearning(
 }
 
 /** A learning run from what its store has kept of it. Throws as prepareRun. */
-export async function preparedAgain(recipe: Recipe, taskset: Taskset, tools: RunTools): Promise<PreparedRun> {
-  const hasAnswer = taskset.splits.test.every(({ questions }) =>
+export async function preparedAgain(
+  recipe: Recipe,
+  taskset: AnyTaskset,
+  tools: RunTools,
+): Promise<PreparedRun> {
+  const tasks: readonly Task[] = taskset.splits.test
+  const hasAnswer = tasks.every(({ questions }) =>
     questions.every(({ referenceAnswer }) => referenceAnswer !== ''),
   )
   return await prepared(recipe, taskset, hasAnswer ? await createGrader(recipe, tools) : noGrader, tools)
@@ -62,7 +67,7 @@ export async function preparedAgain(recipe: Recipe, taskset: Taskset, tools: Run
 
 async function prepared(
   recipe: Recipe,
-  taskset: Taskset,
+  taskset: AnyTaskset,
   grader: Grader,
   tools: RunTools,
 ): Promise<PreparedRun> {
@@ -82,7 +87,7 @@ async function prepared(
 export async function readRecipeTaskset(
   { format, path, splits }: Recipe['taskset'],
   bundledFolder: string,
-): Promise<Taskset> {
+): Promise<AnyTaskset> {
   const source =
     format === 'bundled' ? { format: 'selkie' as const, path: join(bundledFolder, path) } : { format, path }
   return (await readTaskset({ ...source, ...(splits && { splits }) })).taskset
