@@ -72,9 +72,12 @@ export function readConfiguration(
   { originalNoOps }: Pick<ConfigurationRules, 'originalNoOps'>,
 ): ReadConfiguration {
   const object = firstObject(text)
-  if (object === null) return { kind: 'unreadable', reason: 'There is no JSON object in the text.' }
-  const read = configurationSchema.safeParse(object)
-  if (read.success) return { kind: 'configuration', configuration: fromJson(read.data) }
+  const read = object && configurationSchema.safeParse(object)
+  if (read?.success) return { kind: 'configuration', configuration: fromJson(read.data) }
+  const start = text.indexOf('{')
+  if (start >= 0 && endOfObject(text, start) === null)
+    return { kind: 'unreadable', reason: 'The text ends before its JSON object does.' }
+  if (!read) return { kind: 'unreadable', reason: 'There is no JSON object in the text.' }
   const issues = read.error.issues
   const reason = issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
   const noOp = originalNoOps && issues.every(({ path }) => isNoOp(object, path))
