@@ -1,4 +1,7 @@
-/** A run on puzzles that takes seconds: a random model, mini puzzles, one round, every arm that puzzles have. */
+/**
+ * A run on puzzles that takes seconds: a random model, mini puzzles, one round, every arm that puzzles have. With its seed
+ * some self-edits solve their puzzle, and some ask for more steps than are carried out.
+ */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { makeRandomModel } from '../fixtures/make-model.ts'
@@ -25,7 +28,7 @@ export function writeTinyGrids(folder: string): string {
 
 /** Whatever the input is, the output is one and the same tile: even a model that knows nothing can learn that. */
 function puzzle(number: number): unknown {
-  const output = [String(number + 1).repeat(2)]
+  const output = [`${number + 1}${number + 5}`]
   const input = (of: number): string[] => [`${of}${(of * 3 + number) % 10}`, `${(of + number) % 10}0`]
   return {
     id: `../tile ${number}`, // an id may hold what a file name may not
@@ -38,7 +41,7 @@ function puzzle(number: number): unknown {
 const recipe = `
 name = "tiny-grids"
 description = "One round of puzzles on a random model."
-seed = 5
+seed = 7
 model = "./model.gguf"
 reward = "solved"
 
@@ -55,19 +58,19 @@ max-tokens = 300
 text = "rows"
 leave-out = [1]
 max-tasks = 8
-max-steps = 12
+max-steps = 40
 leave-one-out = false
 permutations = 1
 view-transforms = ["transpose"]
-learning-rates = [1e-3, 2e-2]
-epochs = [1, 4, 16]
+learning-rates = [1e-2, 2e-2]
+epochs = [8, 64] # the last are more steps than are carried out
 families = []
 
 [few-shot.search]
 families = [[], ["basic"]]
 strategies = ["train_using_output_tokens"]
 learning-rates = [2e-2]
-epochs = [1, 4]
+epochs = [1, 8]
 
 [inner-loop]
 trials = 1
@@ -77,7 +80,7 @@ lora-rank = 4
 lora-alpha = 8
 [inner-loop.optimizer]
 learning-rate = 0.02
-epochs = 4
+epochs = 8
 batch-size = 2
 
 [answers]
