@@ -26,7 +26,7 @@ test('the original’s settings give eight views for each demonstration left out
   const views = viewsOf(demonstrations, input, options)
   const names = ['identity', 'identity', 'identity', ...originalViews.transforms]
   expect(views.map(({ name }) => name)).toEqual([...names, ...names, ...names, ...names])
-  expect(views.map(({ left }) => left)).toEqual([0, 1, 2, 3].flatMap((left) => Array(8).fill(left)))
+  expect(views.map(({ left }) => left)).toEqual([0, 1, 2, 3].flatMap((left) => names.map(() => left)))
   for (const [index, { colours, order, query }] of views.entries()) {
     const plain = index % 8 === 0
     expect([colours === null, order === null]).toEqual([plain, plain])
