@@ -1,5 +1,6 @@
 /** What a model can be asked to adapt to: tasks, their questions, and the splits they come in. */
-import type { GridPair } from './few-shot/grid.ts'
+import { AppError } from './errors.ts'
+import { gridText, type GridPair } from './few-shot/grid.ts'
 
 export const splits = ['train', 'validation', 'test'] as const
 export type Split = (typeof splits)[number]
@@ -34,6 +35,14 @@ export type Task = PassageTask | FewShotTask
 
 export const isFewShot = (task: Task): task is FewShotTask => 'demonstrations' in task
 
+/** What a task is about, as text: the passage, or the demonstrations, each an input, an arrow and an output. */
+export const taskText = (task: Task): string =>
+  isFewShot(task)
+    ? task.demonstrations
+        .map(({ input, output }) => `${gridText(input)}\n→\n${gridText(output)}`)
+        .join('\n\n')
+    : task.passage
+
 /** All tasks of a taskset are of one kind. */
 export type Taskset<Kind extends Task = PassageTask> = {
   readonly name: string
@@ -41,6 +50,18 @@ export type Taskset<Kind extends Task = PassageTask> = {
   readonly splits: Readonly<Record<Split, readonly Kind[]>>
 }
 export type AnyTaskset = Taskset<PassageTask> | Taskset<FewShotTask>
+
+/** False for a taskset without tasks. */
+export const isFewShotTaskset = (taskset: AnyTaskset): taskset is Taskset<FewShotTask> =>
+  splits.some((split) => taskset.splits[split].some(isFewShot))
+
+/** For work that only passages can be put to, such as the edits of a mind. Throws `unsupported` for puzzles. */
+export function requirePassages(taskset: AnyTaskset): Taskset {
+  if (!isFewShotTaskset(taskset)) return taskset
+  const { name, sha256 } = taskset
+  const message = `The taskset "${name}" holds puzzles, and this needs passages. Name a taskset of passages.`
+  throw new AppError('unsupported', message, { name, sha256 })
+}
 
 /** `ungraded`: no verdict could be had, e.g. the judge did not answer. Never counted as incorrect. */
 export type Verdict = 'correct' | 'incorrect' | 'ungraded'

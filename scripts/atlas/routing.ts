@@ -10,15 +10,12 @@ import { launchWithFork } from '../../src-core/compute/fork.ts'
 import { readTaskset } from '../../src-core/tasksets/read-taskset.ts'
 import type { GeneratorMethods } from '../../src-shared/compute-protocol.ts'
 import { questionPrompt } from '../../src-shared/self-edit-prompts.ts'
-import type { PassageTask } from '../../src-shared/task.ts'
+import { requirePassages, type PassageTask } from '../../src-shared/task.ts'
 
 const root = join(import.meta.dirname, '../..')
 const modelPath = process.argv[2] ?? join(root, 'resources/models/selkie-nano.gguf')
-const { taskset } = await readTaskset({
-  format: 'selkie',
-  path: join(root, 'resources/tasksets/atlas'),
-})
-const { test, train } = taskset.splits
+const reading = await readTaskset({ format: 'selkie', path: join(root, 'resources/tasksets/atlas') })
+const { test, train } = requirePassages(reading.taskset).splits
 const generator = new ComputeClient<GeneratorMethods>({
   name: 'generator',
   entry: fileURLToPath(new URL('../../src-compute/generator/main.ts', import.meta.url)),

@@ -14,7 +14,7 @@ import { AppError } from '../../src-shared/errors.ts'
 import { defaultBudget, type MindConfig } from '../../src-shared/minds/mind.ts'
 import type { StrategyName } from '../../src-shared/minds/strategies.ts'
 import { deriveSeed, shuffledIndices } from '../../src-shared/random.ts'
-import type { PassageTask, Taskset } from '../../src-shared/task.ts'
+import { requirePassages, type PassageTask, type Taskset } from '../../src-shared/task.ts'
 import { pairsHere } from '../loop/inner-loop.ts'
 import { hashFile } from '../models/inspect.ts'
 import { loadRecipe } from '../recipes/load-recipe.ts'
@@ -43,7 +43,7 @@ export async function benchForgetting(
   const { recipe } = await loadRecipe(spec.recipe, runTools.recipesFolder)
   const modelPath = await runTools.resolveModel(recipe.model)
   const modelSha256 = await hashFile(modelPath)
-  const taskset = await readRecipeTaskset(recipe.taskset, runTools.tasksetsFolder)
+  const taskset = requirePassages(await readRecipeTaskset(recipe.taskset, runTools.tasksetsFolder))
   const sequences = sequencesOf(taskset, spec)
   const { pairs, threads } = pairsHere(recipe.compute)
   // Never the passages that are learned.

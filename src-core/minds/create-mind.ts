@@ -6,7 +6,7 @@ import { AppError } from '../../src-shared/errors.ts'
 import { trainingSupport } from '../../src-shared/gguf/model-spec.ts'
 import { defaultBudget, type MindInput } from '../../src-shared/minds/mind.ts'
 import { strategies } from '../../src-shared/minds/strategies.ts'
-import type { PassageTask } from '../../src-shared/task.ts'
+import { requirePassages, type PassageTask } from '../../src-shared/task.ts'
 import { readGgufFile } from '../models/gguf-file.ts'
 import { hashFile } from '../models/inspect.ts'
 import { loadRecipe } from '../recipes/load-recipe.ts'
@@ -63,7 +63,7 @@ async function generalOf(
   const isPath = /[/\\]/.test(wanted.taskset)
   const path = isPath ? wanted.taskset : join(tasksetsFolder, wanted.taskset)
   const { taskset: found } = await readTaskset({ format: 'auto', path })
-  const tasks = found.splits[wanted.split].slice(0, wanted.tasks)
+  const tasks = requirePassages(found).splits[wanted.split].slice(0, wanted.tasks)
   if (tasks.length === wanted.tasks) return tasks
   const message = `The split "${wanted.split}" of ${wanted.taskset} has ${tasks.length} tasks, not ${wanted.tasks}. Ask for fewer, or name another split.`
   throw new AppError('invalid_input', message)

@@ -5,7 +5,7 @@ import { AppError } from '../../src-shared/errors.ts'
 import { nearestName } from '../../src-shared/nearest-name.ts'
 import { activeParts, applyEvent, type MindState } from '../../src-shared/minds/fold.ts'
 import type { Edit, MindEventBody } from '../../src-shared/minds/mind.ts'
-import { splits, type PassageTask } from '../../src-shared/task.ts'
+import { requirePassages, splits, type PassageTask } from '../../src-shared/task.ts'
 import { readRecipeTaskset, type RunTools } from '../runs/prepare-run.ts'
 import { askThroughHistory, blame } from './ask.ts'
 import { changeMind, measureNow } from './change.ts'
@@ -98,7 +98,8 @@ async function lessonOf(
 ): Promise<Lesson> {
   switch (lesson.type) {
     case 'task': {
-      const { splits: tasks } = await readRecipeTaskset(config.recipe.taskset, tasksetsFolder)
+      const taskset = await readRecipeTaskset(config.recipe.taskset, tasksetsFolder)
+      const { splits: tasks } = requirePassages(taskset)
       const all = splits.flatMap((split) => tasks[split])
       const task = all.find(({ id }) => id === lesson.taskId)
       if (task) return { task, relearns: null, drafts: null }

@@ -11,7 +11,7 @@ import type { LessonChoice } from '../../src-shared/api/minds.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { foldMind, type MindState } from '../../src-shared/minds/fold.ts'
 import type { Mind, MindEvent, MindEventBody } from '../../src-shared/minds/mind.ts'
-import { splits } from '../../src-shared/task.ts'
+import { requirePassages, splits } from '../../src-shared/task.ts'
 import { modelRecord } from '../runs/model-record.ts'
 import { createGrader, readRecipeTaskset, type RunTools } from '../runs/prepare-run.ts'
 import { retryCrashes } from '../runs/retry-crashes.ts'
@@ -103,7 +103,8 @@ export function createMinds({ runs, tools, hashModel, codeVersion }: MindsOption
       'minds.event': ({ id, sequence }) => runs.read((store) => findMindEvent(store, id, sequence)),
       'minds.lessons': async ({ id }) => {
         const { recipe } = runs.read((store) => store.mind(id)).config
-        const { splits: tasks } = await readRecipeTaskset(recipe.taskset, tools.tasksetsFolder)
+        const taskset = await readRecipeTaskset(recipe.taskset, tools.tasksetsFolder)
+        const { splits: tasks } = requirePassages(taskset)
         return splits.flatMap((split) =>
           tasks[split].map(({ id: taskId, title }): LessonChoice => ({ taskId, title, split })),
         )

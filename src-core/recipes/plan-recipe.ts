@@ -3,7 +3,7 @@ import { readModelSpec } from '../../src-shared/gguf/model-spec.ts'
 import type { GgufFile } from '../../src-shared/gguf/types.ts'
 import type { Machine, Plan } from '../../src-shared/plan.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
-import type { Taskset } from '../../src-shared/task.ts'
+import { requirePassages, type AnyTaskset } from '../../src-shared/task.ts'
 import type { ComputePort } from '../../src-shared/compute-protocol.ts'
 import { loadRecipe } from './load-recipe.ts'
 import { measureSpeeds } from './measure-speeds.ts'
@@ -16,7 +16,7 @@ export type PlanTools = {
   /** The path of a model given by name or path. */
   readonly resolveModel: (nameOrPath: string) => Promise<string>
   readonly readGgufHeader: (path: string) => GgufFile
-  readonly readTaskset: (source: Recipe['taskset']) => Promise<Taskset>
+  readonly readTaskset: (source: Recipe['taskset']) => Promise<AnyTaskset>
   readonly machine: () => Machine
 }
 
@@ -26,7 +26,7 @@ export async function planRecipe(nameOrPath: string, tools: PlanTools, signal: A
   const modelPath = await tools.resolveModel(recipe.model)
   const model = tools.readGgufHeader(modelPath)
   const { contextSize } = readModelSpec(model)
-  const taskset = await tools.readTaskset(recipe.taskset)
+  const taskset = requirePassages(await tools.readTaskset(recipe.taskset))
   const machine = tools.machine() // before the measurement takes its share
   const tasks =
     taskset.splits.train.length > 0 ? taskset.splits.train : taskset.splits[recipe.evaluation.split]

@@ -10,7 +10,7 @@ import { AppError } from '../../src-shared/errors.ts'
 import { recipeSchema, type Recipe } from '../../src-shared/recipe.ts'
 import type { EventInput, Run, RunEvent } from '../../src-shared/records.ts'
 import type { RunSummary } from '../../src-shared/run-summary.ts'
-import type { Taskset } from '../../src-shared/task.ts'
+import type { AnyTaskset } from '../../src-shared/task.ts'
 import type { LedgerPort } from '../loop/ports.ts'
 import { Paused, runSeal, type SealProgress } from '../loop/seal.ts'
 import { KeptReader } from '../store/kept-reader.ts'
@@ -35,7 +35,7 @@ export type RepeatedRun = {
   readonly kind: Run['kind']
   readonly recipeToml: string
   readonly recipe: Recipe
-  readonly taskset: Taskset
+  readonly taskset: AnyTaskset
   readonly modelSha256: string
 }
 

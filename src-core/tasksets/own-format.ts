@@ -2,15 +2,29 @@
 import { join } from 'node:path'
 import * as z from 'zod'
 import { AppError } from '../../src-shared/errors.ts'
-import { splits, type PassageTask, type Split, type Taskset } from '../../src-shared/task.ts'
+import { gridFault, gridText } from '../../src-shared/few-shot/grid.ts'
+import {
+  isFewShot,
+  splits,
+  type AnyTaskset,
+  type FewShotTask,
+  type PassageTask,
+  type Split,
+  type Task,
+} from '../../src-shared/task.ts'
 import { check, readJson, refuseRepeated, text, title } from './read-file.ts'
 
 export const headFile = 'taskset.json'
 
 /** More fields are allowed: a taskset may say more about itself than is read here. */
-const head = z.looseObject({ name: text, licence: text.optional(), source: text.optional() })
+const head = z.looseObject({
+  name: text,
+  kind: z.enum(['passages', 'few-shot']).default('passages'),
+  licence: text.optional(),
+  source: text.optional(),
+})
 
-const tasksOfSplit = z.array(
+const passageTasks = z.array(
   z.strictObject({
     id: text,
     title,
@@ -28,11 +42,40 @@ const tasksOfSplit = z.array(
   }),
 )
 
+const grid = z.array(z.string()).transform((rows, context) => {
+  const read = rows.map((row) => Array.from(row, (cell) => (/^\d$/.test(cell) ? Number(cell) : cell)))
+  const fault = gridFault(read)
+  if (fault === null) return rows.map((row) => Array.from(row, Number))
+  context.issues.push({ code: 'custom', message: fault, input: rows })
+  return z.NEVER
+})
+
+const puzzleTasks = z.array(
+  z
+    .strictObject({
+      id: text,
+      title,
+      demonstrations: z.array(z.strictObject({ input: grid, output: grid })).min(1, 'is empty'),
+      questions: z
+        .array(z.strictObject({ id: text, input: grid, output: grid.optional() }))
+        .min(1, 'is empty'),
+    })
+    .transform(({ questions, ...puzzle }): FewShotTask => ({
+      ...puzzle,
+      questions: questions.map(({ id, input, output }) => ({
+        id,
+        question: gridText(input),
+        referenceAnswer: output ? gridText(output) : '',
+        aliases: [],
+      })),
+    })),
+)
+
 export type OwnTaskset = {
   readonly name: string
   readonly licence?: string
   readonly source?: string
-  readonly splits: Taskset['splits']
+  readonly splits: AnyTaskset['splits']
 }
 
 /** `names` are the entries of the folder. Throws `invalid_input` or `corrupt_file` with the place of a fault. */
@@ -43,22 +86,49 @@ export async function readOwnFormat(folder: string, names: readonly string[]): P
     })
   }
   const headPath = join(folder, headFile)
-  const { name, licence, source } = check(head, await readJson(headPath), headPath)
-  const pathOf = (split: Split): string => join(folder, `${split}.json`)
-  const tasksOf = async (split: Split): Promise<PassageTask[]> =>
-    names.includes(`${split}.json`) ? check(tasksOfSplit, await readJson(pathOf(split)), pathOf(split)) : []
-  const found = {
+  const { name, kind, licence, source } = check(head, await readJson(headPath), headPath)
+  const found =
+    kind === 'few-shot'
+      ? await readSplits<FewShotTask>(folder, names, puzzleTasks)
+      : await readSplits<PassageTask>(folder, names, passageTasks)
+  checkIds(found, folder)
+  return { name, ...(licence && { licence }), ...(source && { source }), splits: found }
+}
+
+const pathOf = (folder: string, split: Split): string => join(folder, `${split}.json`)
+
+async function readSplits<Kind extends Task>(
+  folder: string,
+  names: readonly string[],
+  schema: z.ZodType<Kind[]>,
+): Promise<Record<Split, readonly Kind[]>> {
+  const tasksOf = async (split: Split): Promise<readonly Kind[]> =>
+    names.includes(`${split}.json`)
+      ? check(schema, await readJson(pathOf(folder, split)), pathOf(folder, split))
+      : []
+  return {
     train: await tasksOf('train'),
     validation: await tasksOf('validation'),
     test: await tasksOf('test'),
   }
-  checkIds(found, pathOf)
-  return { name, ...(licence && { licence }), ...(source && { source }), splits: found }
 }
 
-function checkIds(found: Taskset['splits'], pathOf: (split: Split) => string): void {
+/** What is learned or shown of a task: in two splits it would be trained on and tested. */
+function contentOf(task: Task): { readonly what: string; readonly key: string } {
+  if (!isFewShot(task)) return { what: 'passage', key: task.passage }
+  const { demonstrations, questions } = task
+  return {
+    what: 'demonstrations and questions',
+    key: JSON.stringify([demonstrations, questions.map(({ question }) => question)]),
+  }
+}
+
+function checkIds(found: Readonly<Record<Split, readonly Task[]>>, folder: string): void {
   const tasks = splits.flatMap((split) =>
-    found[split].map((task, index) => ({ split, task, path: pathOf(split), place: `item ${index}` })),
+    found[split].map((task, index) => ({
+      ...{ split, task, path: pathOf(folder, split), place: `item ${index}` },
+      ...contentOf(task),
+    })),
   )
   refuseRepeated(
     tasks.map((entry) => ({ ...entry, key: entry.task.id })),
@@ -72,15 +142,9 @@ function checkIds(found: Taskset['splits'], pathOf: (split: Split) => string): v
     'id',
     'Give each question an id of its own.',
   )
-  // Within a split a passage may come again; in two splits it would be trained on and tested.
-  const passages = splits.flatMap((split) => [
-    ...new Map(
-      tasks.filter((entry) => entry.split === split).map((entry) => [entry.task.passage, entry]),
-    ).values(),
+  // Within a split the same may come again.
+  const contents = splits.flatMap((split) => [
+    ...new Map(tasks.filter((entry) => entry.split === split).map((entry) => [entry.key, entry])).values(),
   ])
-  refuseRepeated(
-    passages.map((entry) => ({ ...entry, key: entry.task.passage })),
-    'passage',
-    'Keep it in one split only.',
-  )
+  refuseRepeated(contents, contents[0]?.what ?? '', 'Keep it in one split only.')
 }

@@ -2,7 +2,7 @@
 import * as z from 'zod'
 import { AppError } from '../../src-shared/errors.ts'
 import { shuffledIndices } from '../../src-shared/random.ts'
-import type { PassageTask, Taskset } from '../../src-shared/task.ts'
+import type { Split, Task } from '../../src-shared/task.ts'
 
 const part = z.number().min(0)
 
@@ -21,7 +21,10 @@ export type SplitSizes = z.input<typeof splitSizes>
 export const defaultSplitSizes: SplitSizes = { train: 0.8, validation: 0.1, test: 0.1 }
 
 /** Seeded; each split keeps the shuffled order. Throws `invalid_input` if the sizes and the tasks do not fit. */
-export function splitTasks(tasks: readonly PassageTask[], sizes: SplitSizes): Taskset['splits'] {
+export function splitTasks<Kind extends Task>(
+  tasks: readonly Kind[],
+  sizes: SplitSizes,
+): Readonly<Record<Split, readonly Kind[]>> {
   const result = splitSizes.safeParse(sizes)
   if (!result.success) {
     throw new AppError(

@@ -23,19 +23,29 @@ export function parseGridText(text: string): Grid | null {
   return gridFault(grid) === null ? grid : null
 }
 
-/** What is wrong with rows of whole numbers as a grid, as the end of a sentence; null if nothing is. */
-export function gridFault(grid: Grid): string | null {
-  const width = grid[0]?.length ?? 0
-  if (width === 0) return 'is empty'
-  if (grid.length > largestSide) return `has ${grid.length} rows, at most ${largestSide} are allowed`
-  if (width > largestSide) return `has ${width} columns, at most ${largestSide} are allowed`
-  for (const [index, row] of grid.entries()) {
-    if (row.length !== width) return `has ${row.length} cells in row ${index}, but ${width} in row 0`
-    const wrong = row.findIndex((cell) => !Number.isInteger(cell) || cell < 0 || cell >= colours)
+/** What is wrong with a value as a grid, as the end of a sentence; null for a `Grid`. Rows and columns count from 0. */
+export function gridFault(value: unknown): string | null {
+  if (!Array.isArray(value)) return 'is not an array of rows'
+  if (value.length === 0) return 'is empty'
+  if (value.length > largestSide) return `has ${value.length} rows, at most ${largestSide} are allowed`
+  const width: unknown = Array.isArray(value[0]) ? value[0].length : undefined
+  for (const [index, row] of value.entries()) {
+    if (!Array.isArray(row)) return `has ${shown(row)} as row ${index}, instead of an array of colours`
+    if (row.length === 0) return `has no cells in row ${index}`
+    if (row.length > largestSide) return `has ${row.length} columns, at most ${largestSide} are allowed`
+    if (row.length !== width) return `has ${row.length} cells in row ${index}, but ${String(width)} in row 0`
+    const wrong = row.findIndex((cell) => !isColour(cell))
     if (wrong >= 0)
-      return `has ${String(row[wrong])} in row ${index}, column ${wrong}, instead of a colour from 0 to 9`
+      return `has ${shown(row[wrong])} in row ${index}, column ${wrong}, instead of a colour from 0 to ${colours - 1}`
   }
   return null
+}
+
+const isColour = (cell: unknown): boolean =>
+  Number.isInteger(cell) && Number(cell) >= 0 && Number(cell) < colours
+const shown = (value: unknown): string => {
+  const text = JSON.stringify(value) ?? String(value)
+  return text.length > 20 ? `${text.slice(0, 20)}…` : text
 }
 
 export function sameGrid(a: Grid, b: Grid): boolean {

@@ -7,11 +7,11 @@ import { realCountries } from '../../scripts/atlas/countries.ts'
 import { atlasFiles } from '../../scripts/atlas/taskset.ts'
 import { exactMatchGrader } from '../../src-core/graders/exact-match.ts'
 import { readTaskset } from '../../src-core/tasksets/read-taskset.ts'
-import { splits } from '../../src-shared/task.ts'
+import { requirePassages, splits } from '../../src-shared/task.ts'
 
 const folder = fileURLToPath(new URL('../../resources/tasksets/atlas', import.meta.url))
 const read = await readTaskset({ format: 'auto', path: folder })
-const { taskset } = read
+const taskset = requirePassages(read.taskset)
 const tasks = splits.flatMap((split) => taskset.splits[split])
 const questions = tasks.flatMap((task) => task.questions.map((question) => ({ ...question, task })))
 

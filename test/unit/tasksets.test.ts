@@ -8,7 +8,7 @@ import { expect, test } from 'vitest'
 import { readTaskset, type TasksetSource } from '../../src-core/tasksets/read-taskset.ts'
 import { splitTasks } from '../../src-core/tasksets/split-tasks.ts'
 import { AppError } from '../../src-shared/errors.ts'
-import type { PassageTask } from '../../src-shared/task.ts'
+import { requirePassages, type PassageTask } from '../../src-shared/task.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
 const folder = temporaryFolder()
@@ -162,7 +162,9 @@ test('a folder of texts is titled by its file names, in their order', async () =
   const read = await readTaskset({ format: 'auto', path, splits: onlyTrain })
   expect(read.format).toBe('folder')
   expect(read.leftOut.passagesWithoutQuestions).toBe(1)
-  const byTitle = read.taskset.splits.train.toSorted((a, b) => a.title.localeCompare(b.title))
+  const byTitle = requirePassages(read.taskset).splits.train.toSorted((a, b) =>
+    a.title.localeCompare(b.title),
+  )
   expect(byTitle.map(({ title, passage, questions }) => ({ title, passage, questions }))).toMatchObject([
     {
       title: 'one',
@@ -412,7 +414,7 @@ test('shares that add up to 1 lose no task, and the default is 80, 10 and 10 of 
     context: `Passage ${number}.`,
   }))
   const { taskset } = await readTaskset({ format: 'seal', path: fileWith(passages) })
-  const { train, validation, test: last } = taskset.splits
+  const { train, validation, test: last } = requirePassages(taskset).splits
   expect([train.length, validation.length, last.length]).toEqual([80, 10, 10])
   expect(train[0]!.passage).not.toBe('Passage 0.')
 })
