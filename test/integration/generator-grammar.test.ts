@@ -104,7 +104,7 @@ test('a grammar that allows any text changes nothing', async () => {
 })
 
 test('choices have the probabilities of the model, renormalized over what the grammar allows', async () => {
-  const draws = 5000
+  const draws = 2000
   const one = { ...sampling, maxTokens: 1 }
   const ask = async (temperature: number, topP: number, count: number, grammar: string) =>
     await generate({
