@@ -1,4 +1,5 @@
 /** Completions that must follow a grammar, from real llama.cpp in a real child, with the bundled nano model. */
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, expect, test } from 'vitest'
 import * as z from 'zod'
@@ -11,7 +12,10 @@ import type {
 import { ComputeClient } from '../../src-core/compute/compute-client.ts'
 import { launchWithFork } from '../../src-core/compute/fork.ts'
 import { uniformFloat } from '../../src-shared/random.ts'
+import { makeRandomModel } from '../fixtures/make-model.ts'
+import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 
+const folder = temporaryFolder()
 const modelPath = fileURLToPath(new URL('../../resources/models/selkie-nano.gguf', import.meta.url))
 let launches = 0
 const generator = new ComputeClient<GeneratorMethods>({
@@ -100,16 +104,16 @@ test('a grammar that allows any text changes nothing', async () => {
 })
 
 test('choices have the probabilities of the model, renormalized over what the grammar allows', async () => {
-  const draws = 5000
+  const draws = 2000
   const one = { ...sampling, maxTokens: 1 }
   const ask = async (temperature: number, topP: number, count: number, grammar: string) =>
     await generate({
-      prompt: 'The capital of ',
+      prompt: 'Who ', // after it the four have a quarter of the mass, so that first choices are kept and refused
       seeds: seeds(count),
       grammar,
       sampling: { ...one, temperature, topP },
     })
-  const letters = ['t', 'a', 'S', 'e']
+  const letters = ['-', 'W', 'M', ':']
   const logProbs: number[] = []
   for (const letter of letters) {
     const [only] = await ask(0, 1, 1, `root ::= "${letter}"`)
@@ -120,6 +124,7 @@ test('choices have the probabilities of the model, renormalized over what the gr
     [1, 1],
     [2.5, 1],
     [2.5, 0.8],
+    [1, 0.8],
   ] as const) {
     const weights = logProbs.map((logProb) => Math.exp(logProb / temperature))
     const total = weights.reduce((sum, weight) => sum + weight)
@@ -130,7 +135,7 @@ test('choices have the probabilities of the model, renormalized over what the gr
       mass += isIn ? weights[index]! : 0
       return isIn
     })
-    const completions = await ask(temperature, topP, draws, `root ::= [${letters.join('')}]`)
+    const completions = await ask(temperature, topP, draws, String.raw`root ::= [WM:\-]`)
     for (const [index, letter] of letters.entries()) {
       const probability = nucleus.includes(index) ? weights[index]! / mass : 0
       const count = completions.filter(({ text }) => text === letter).length
@@ -175,10 +180,11 @@ test('a text that is cut or stopped is the beginning of one that the grammar all
 test('characters of several tokens are never broken, and control tokens are no text', async () => {
   const [fixed] = await generate({ seeds: [1], grammar: 'root ::= "漢字 👩‍👩‍👧 naïve"' })
   expect(fixed!.text).toBe('漢字 👩‍👩‍👧 naïve')
-  const hot = { ...sampling, temperature: 4 }
-  for (const { text } of await generate({ seeds: seeds(50), grammar: 'root ::= .{9}', sampling: hot })) {
-    expect(text).not.toContain('\ufffd')
-    expect([...text]).toHaveLength(9)
+  const path = join(folder, 'bytes.gguf')
+  makeRandomModel(path, { architecture: 'llama', vocabularySize: 354 })
+  const request = { modelPath: path, grammar: 'root ::= [ -~]{9}', sampling: { ...sampling, temperature: 2 } }
+  for (const { text } of await generate({ ...request, seeds: seeds(100) })) {
+    expect(text).toMatch(/^[ -~]{9}$/)
   }
 })
 
@@ -209,33 +215,20 @@ for (const [what, grammar] of wrong) {
   })
 }
 
-const pieces = [
-  'root',
-  'a',
-  'b',
-  '::=',
-  '|',
-  '(',
-  ')',
-  '*',
-  '+',
-  '?',
-  '{2,3}',
-  '"x"',
-  '"y z"',
-  '[a-c]',
-  '.',
-  '\n',
-  '""',
+/** Rules use only those after them: a recursion with many readings of the same text can take llama.cpp for ever. */
+const items: readonly (readonly string[])[] = [
+  ['a', 'b', '(a | "x")*', '("y" b)?', 'a{2,3}', '|', '"é"', '""'],
+  ['b', '(b | "x")+', '"x y"', 'b?', '|', '[^a-z]', '""*'],
+  ['"x"', '"y z"?', '[a-c]{0,5}', '.', '|', '("漢" | "字")+', 'absent'],
 ]
 
-test('a thousand random grammars are either followed or refused', async () => {
+test('random grammars are either followed or refused', async () => {
   const outcomes = new Map<string, number>()
-  for (let seed = 0; seed < 1000; seed++) {
+  for (let seed = 0; seed < 600; seed++) {
     const draw = uniformFloat('random grammar', seed)
-    const some = (): string =>
-      Array.from({ length: 1 + 8 * draw() }, () => pieces[Math.floor(draw() * pieces.length)]!).join(' ')
-    const grammar = `root ::= ${some()}\na ::= ${some()}\nb ::= ${some()}`
+    const rule = (choices: readonly string[]): string =>
+      Array.from({ length: 1 + 5 * draw() }, () => choices[Math.floor(draw() * choices.length)]!).join(' ')
+    const grammar = items.map((each, index) => `${['root', 'a', 'b'][index]} ::= ${rule(each)}`).join('\n')
     const outcome = await generate({ seeds: [seed], grammar, sampling: { ...sampling, maxTokens: 8 } }).then(
       ([completion]) => completion!.finishReason,
       (error: unknown) => (error as { readonly code: string }).code,
@@ -243,5 +236,6 @@ test('a thousand random grammars are either followed or refused', async () => {
     outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
   }
   expect([...outcomes.keys()].toSorted()).toEqual(['end', 'invalid_input', 'length'])
+  for (const count of outcomes.values()) expect(count).toBeGreaterThan(20)
   expect(launches).toBe(1)
 })
