@@ -49,7 +49,7 @@ export type Completion = {
   readonly tokens: number // generated tokens, the end token not counted
   readonly finishReason: FinishReason
   readonly seed: number
-  readonly logProb: number // sum over the generated tokens (end token included), at temperature 1, natural log
+  readonly logProb: number // sum over the generated tokens (end token included), at temperature 1 of the whole vocabulary, grammar or not; natural log
   readonly pieces?: readonly Piece[] // if they were asked for: one per token, the end token left out
 }
 
@@ -62,6 +62,12 @@ export type GenerateInput = {
   /** One completion per seed. */
   readonly prompts: readonly { readonly text: string; readonly seeds: readonly number[] }[]
   readonly sampling: Sampling
+  /**
+   * What every completion must be, in llama.cpp's notation (GBNF) with the rule `root`. It is drawn from the model's
+   * distribution over the tokens with which the text can still become that; one that ends for its length or for a stop
+   * string is only the beginning of such a text.
+   */
+  readonly grammar?: string
   readonly withPieces?: boolean // default: false
   /** Evaluates every prompt from its first token, so that a completion has the same bits whatever other prompts there are. Default: false. */
   readonly wholePrompts?: boolean

@@ -88,8 +88,9 @@ function choicesOf(schema: Schema): readonly string[] | undefined {
 }
 
 function typeInWords(schema: Schema): string {
+  if (schema.type === 'array') return `a list, each item ${typeInWords(schema.items as Schema)}` // as above
+  if (schema.anyOf) return schema.anyOf.map((each) => String(each.const)).join(' or ')
   const choices = choicesOf(schema)
-  if (schema.type === 'array') return `a list, each item ${quotedChoices(choices ?? [])}`
   if (choices) return quotedChoices(choices)
   switch (schema.type) {
     case 'integer':

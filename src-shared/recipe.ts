@@ -5,6 +5,10 @@
 import * as z from 'zod'
 import { defaultLora, defaultOptimizer, defaultSeed } from './api/defaults.ts'
 import { targetModules } from './compute-protocol.ts'
+import { trainingStrategies } from './few-shot/configuration.ts'
+import { puzzleTexts } from './few-shot/puzzle-text.ts'
+import { transformFamilies, transforms } from './few-shot/transforms.ts'
+import { originalViews } from './few-shot/views.ts'
 import { selfEditPromptKeys } from './self-edit-prompts.ts'
 
 export const tasksetFormats = [
@@ -17,7 +21,7 @@ export const tasksetFormats = [
   'auto',
 ] as const
 export const promptStyles = ['completion', 'chat-instruct'] as const
-export const rewards = ['accuracy', 'gain', 'improvement'] as const
+export const rewards = ['accuracy', 'gain', 'improvement', 'solved'] as const
 export const adaptersToKeep = ['none', 'selected', 'all'] as const
 export const evaluationArms = [
   'frozen',
@@ -32,7 +36,15 @@ export const evaluationArms = [
   'retrieval',
   'shuffled-reward',
   'teacher',
+  'fixed-configuration',
+  'exhaustive',
 ] as const
+/** Arms that need a passage, and those that need a puzzle. */
+const passageArms: ReadonlySet<string> = new Set([
+  ...['bare-passage', 'passage-in-prompt', 'equal-steps', 'equal-tokens', 'gold-answers'],
+  ...['fixed-prompts', 'retrieval'],
+])
+const fewShotArms: ReadonlySet<string> = new Set(['fixed-configuration', 'exhaustive'])
 
 const text = z.string().min(1, 'must not be empty')
 const count = z.int().min(1, 'must be at least 1')
@@ -152,6 +164,82 @@ const innerLoop = z.strictObject({
   optimizer,
 })
 
+const families = z
+  .array(z.enum(transformFamilies))
+  .readonly()
+  .refine((names) => new Set(names).size === names.length, 'must not name a family twice')
+const learningRates = z.array(positive).min(1, 'must name at least one learning rate').readonly()
+const epochs = z.array(count).min(1, 'must name at least one number of epochs').readonly()
+
+const fewShot = z.strictObject({
+  text: z
+    .enum(puzzleTexts)
+    .default('numpy')
+    .describe('How grids are written for the model: as NumPy prints arrays, or as bare rows of digits.'),
+  leaveOut: z
+    .array(z.union([z.literal(1), z.literal(2)]))
+    .min(1, 'must name at least one number')
+    .readonly()
+    .default([1, 2])
+    .describe(
+      'Training tasks are made of the demonstrations: each in turn is the test, and so many in all are left out.',
+    ),
+  maxTasks: count.default(250).describe('Training tasks of one trial; of more, so many are drawn.'),
+  maxTokens: count.default(8192).describe('A longer training task is left out.'),
+  maxSteps: count
+    .default(375)
+    .describe('A self-edit that comes to more optimizer steps is not carried out: nothing is trained.'),
+  originalRules: z
+    .boolean()
+    .default(false)
+    .describe(
+      "The original's rules for incomplete self-edits: nothing is trained, instead of reading what is there with care.",
+    ),
+  leaveOneOut: z
+    .boolean()
+    .default(originalViews.leaveOneOut)
+    .describe('The model sees the test input beside all demonstrations but one, each left out in turn.'),
+  permutations: countOrZero
+    .default(originalViews.permutations)
+    .describe('Further views of a test input with other colours and another order of the demonstrations.'),
+  viewTransforms: z
+    .array(z.enum(transforms.map(({ name }) => name)))
+    .readonly()
+    .default(originalViews.transforms)
+    .describe('Views of a test input that are turned or mirrored; the prediction is turned back.'),
+  families: families
+    .default([...transformFamilies])
+    .describe('Augmentations of the arm "fixed-configuration"; inner-loop.optimizer has its other settings.'),
+  strategy: z
+    .enum(trainingStrategies)
+    .default('train_using_output_tokens')
+    .describe('What is in the loss of the arm "fixed-configuration".'),
+  learningRates: z
+    .exactOptional(learningRates)
+    .describe('What a self-edit may choose from; if left out, any learning rate.'),
+  epochs: z
+    .exactOptional(epochs)
+    .describe('What a self-edit may choose from; if left out, any number of epochs.'),
+  search: z
+    .exactOptional(
+      z.strictObject({
+        families: z
+          .array(families)
+          .min(1, 'must name at least one set of families')
+          .readonly()
+          .describe('Sets of augmentations.'),
+        strategies: z
+          .array(z.enum(trainingStrategies))
+          .min(1, 'must name at least one strategy')
+          .readonly()
+          .describe('What is in the loss.'),
+        learningRates: learningRates.describe('Learning rates.'),
+        epochs: epochs.describe('Epochs.'),
+      }),
+    )
+    .describe('The arm "exhaustive" tries every combination of these on every held-out puzzle.'),
+})
+
 const endpoint = z.strictObject({
   url: z
     .url({ protocol: /^https?$/, error: 'must be a web address, e.g. "http://localhost:8080/v1"' })
@@ -176,6 +264,7 @@ const endpoint = z.strictObject({
 const grader = z
   .discriminatedUnion('type', [
     z.strictObject({ type: z.literal('exact') }),
+    z.strictObject({ type: z.literal('two-attempts') }),
     z.strictObject({
       type: z.literal('f1'),
       threshold: share.describe('Answers whose token F1 reaches this are correct.'),
@@ -194,20 +283,21 @@ const grader = z
       ),
   ])
   .describe(
-    'Who decides whether an answer is correct: equality after normalisation, shared words, or a judge model.',
+    'Who decides whether an answer is correct: equality after normalisation, one of two attempted grids being equal, shared words, or a judge model.',
   )
 
 const selection = z
   .discriminatedUnion('rule', [
     z.strictObject({ rule: z.literal('best-of-group') }),
     z.strictObject({ rule: z.literal('above-baseline') }),
+    z.strictObject({ rule: z.literal('all-rewarded') }),
     z.strictObject({
       rule: z.literal('top-fraction'),
       fraction: share.describe('Share of all candidates of a round that is kept.'),
     }),
   ])
   .describe(
-    'Which candidates the policy learns from: the best of every group, all that beat the baseline, or the best of all.',
+    'Which candidates the policy learns from: the best of every group, all that beat the baseline, all with a reward above 0, or the best of all.',
   )
 
 const outerLoop = z.strictObject({
@@ -231,7 +321,7 @@ const evaluation = z
       .min(1, 'must name at least one arm')
       .readonly()
       .describe(
-        'What is compared: no training, training on the passage alone, self-edits of the untrained policy, those of the policy after each round, the passage put into the prompt. Controls: the passage repeated for as many steps or as much text as the self-edits of the untrained policy, the questions with their answers, self-edits of several fixed prompts together, the passage that a search finds put into the prompt, a policy that learned from rewards dealt out at random, the self-edits of a teacher.',
+        'What is compared: no training, training on the passage alone, self-edits of the untrained policy, those of the policy after each round, the passage put into the prompt. Controls: the passage repeated for as many steps or as much text as the self-edits of the untrained policy, the questions with their answers, self-edits of several fixed prompts together, the passage that a search finds put into the prompt, a policy that learned from rewards dealt out at random, the self-edits of a teacher. With few-shot puzzles: one fixed configuration, and every configuration that few-shot.search names.',
       ),
     teacher: z
       .exactOptional(endpoint)
@@ -284,6 +374,9 @@ export const recipeSchema = z
     ),
     taskset: taskset.describe('What the model reads, and what it is asked.'),
     selfEdit: selfEdit.describe('How self-edits are asked for and sampled.'),
+    fewShot: z
+      .exactOptional(fewShot)
+      .describe('For puzzles: how a self-edit becomes training tasks, and how a test input is looked at.'),
     innerLoop: innerLoop.describe('How a candidate is tried: train an adapter on it, then ask.'),
     answers: z
       .strictObject({ maxTokens: count.default(64).describe('An answer ends here at the latest.') })
@@ -293,7 +386,7 @@ export const recipeSchema = z
     reward: z
       .enum(rewards)
       .describe(
-        "What candidates are ranked by: the adapter's accuracy, its gain over the baseline, or whether it gained at all.",
+        "What candidates are ranked by: the adapter's accuracy, its gain over the baseline, whether it gained at all, or whether every answer is correct.",
       ),
     selection,
     outerLoop: outerLoop.describe('How the policy learns to write better self-edits.'),
@@ -304,7 +397,38 @@ export const recipeSchema = z
     path: ['innerLoop', 'includePassage'],
     message: 'must be true with the prompt "none", which leaves nothing else to train on',
   })
+  .superRefine(({ selfEdit, fewShot, evaluation, grader }, context) => {
+    const refuse = (path: string[], message: string): void =>
+      context.addIssue({ code: 'custom', path, message })
+    const asks = selfEdit.prompts.includes('configuration')
+    if (fewShot && selfEdit.prompts.some((key) => key !== 'configuration'))
+      refuse(['selfEdit', 'prompts'], 'must be ["configuration"] with [few-shot]')
+    if (!fewShot && asks)
+      refuse(['selfEdit', 'prompts'], 'must not ask for a "configuration" without [few-shot]')
+    const unfit = evaluation.arms.find((arm) => (fewShot ? passageArms : fewShotArms).has(arm))
+    if (unfit)
+      refuse(
+        ['evaluation', 'arms'],
+        fewShot
+          ? `must not have "${unfit}", which needs a passage`
+          : `must not have "${unfit}" without [few-shot]`,
+      )
+    if (evaluation.arms.includes('exhaustive') && fewShot && !fewShot.search)
+      refuse(['evaluation', 'arms'], 'must not have "exhaustive" without [few-shot.search]')
+    if (fewShot && grader.type !== 'two-attempts')
+      refuse(['grader', 'type'], 'must be "two-attempts" with [few-shot]')
+    if (!fewShot && grader.type === 'two-attempts')
+      refuse(['grader', 'type'], 'must not be "two-attempts" without [few-shot]')
+  })
 
 export type Recipe = z.infer<typeof recipeSchema>
+export type FewShotRecipe = NonNullable<Recipe['fewShot']>
+
+/** How many configurations the arm "exhaustive" tries on each puzzle. */
+export function exhaustiveSize({ fewShot }: Pick<Recipe, 'fewShot'>): number {
+  if (!fewShot?.search) return 0
+  const { families, strategies, learningRates, epochs } = fewShot.search
+  return families.length * strategies.length * learningRates.length * epochs.length
+}
 export type PromptStyle = (typeof promptStyles)[number]
 export type EvaluationArm = (typeof evaluationArms)[number]

@@ -60,6 +60,10 @@ const armTitles: Readonly<Record<string, string>> = {
   'trained-together': 'trained on all passages together',
   train: 'self-edits to choose from',
   'baseline-0': 'before training',
+  'fixed-configuration': 'one fixed configuration',
+  exhaustive: 'a configuration at random',
+  'best-configuration': 'best configuration for all, in hindsight',
+  'best-for-each': 'best configuration for each, in hindsight',
 }
 
 /** What people call an arm. */

@@ -2,7 +2,7 @@
  * The texts put to a model: what asks for a self-edit, what asks a question. They are completion prompts; the wording
  * is ours, the kinds are the paper's (arXiv 2506.10943). `none` asks for nothing: the passage alone is trained on.
  */
-export const selfEditPromptKeys = [
+export const passagePromptKeys = [
   'implications',
   'implications-long',
   'implications-very-long',
@@ -10,11 +10,14 @@ export const selfEditPromptKeys = [
   'self-qa',
   'none',
 ] as const
+export type PassagePromptKey = (typeof passagePromptKeys)[number]
+/** `configuration` is for few-shot puzzles: it asks for the settings of a training (few-shot/self-edit-prompt.ts). */
+export const selfEditPromptKeys = [...passagePromptKeys, 'configuration'] as const
 export type SelfEditPromptKey = (typeof selfEditPromptKeys)[number]
 
 type Asking = { readonly instruction: string; readonly cue: string }
 
-const asking: Readonly<Record<Exclude<SelfEditPromptKey, 'none'>, Asking>> = {
+const asking: Readonly<Record<Exclude<PassagePromptKey, 'none'>, Asking>> = {
   implications: {
     instruction: 'Read the passage and list what follows from it.',
     cue: 'Implications:\n',
@@ -39,7 +42,7 @@ const asking: Readonly<Record<Exclude<SelfEditPromptKey, 'none'>, Asking>> = {
 
 export type TitledPassage = { readonly title: string; readonly passage: string }
 
-/** The prompt that a self-edit completes; empty for `none`. */
+/** The prompt that a self-edit completes; empty for `none`, and for `configuration`, which is not about a passage. */
 export function selfEditPrompt(key: SelfEditPromptKey, passage: TitledPassage): string {
   const { message, cue } = selfEditMessage(key, passage)
   return message === '' ? '' : `${message}\n\n${cue}`
@@ -50,7 +53,7 @@ export function selfEditMessage(
   key: SelfEditPromptKey,
   { title, passage }: TitledPassage,
 ): { readonly message: string; readonly cue: string } {
-  if (key === 'none') return { message: '', cue: '' }
+  if (key === 'none' || key === 'configuration') return { message: '', cue: '' }
   const { instruction, cue } = asking[key]
   return { message: `${instruction}\n\nPassage: ${title}\n${passage.trim()}`, cue }
 }

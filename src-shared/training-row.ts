@@ -8,3 +8,6 @@ export const trainingRow = z.union([
   z.strictObject({ prompt: z.string(), completion: notBlank }),
 ])
 export type TrainingRow = z.infer<typeof trainingRow>
+
+/** All that a row is trained on, as one text. */
+export const rowText = (row: TrainingRow): string => ('text' in row ? row.text : row.prompt + row.completion)

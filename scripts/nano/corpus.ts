@@ -7,7 +7,7 @@ import {
   openBookPrompt,
   questionPrompt,
   selfEditPrompt,
-  type SelfEditPromptKey,
+  type PassagePromptKey,
 } from '../../src-shared/self-edit-prompts.ts'
 import { inventedCountry, type Country, type Fact } from './atlas.ts'
 import type { Derivation } from './derivations.ts'
@@ -201,7 +201,7 @@ function openBook(draw: Draw, { facts, derivation }: Stage): Span[] {
   return spans
 }
 
-const promptWeights: Readonly<Record<Exclude<SelfEditPromptKey, 'none'>, number>> = {
+const promptWeights: Readonly<Record<Exclude<PassagePromptKey, 'none'>, number>> = {
   implications: 44,
   'implications-long': 12,
   'implications-very-long': 8,

@@ -2,13 +2,13 @@
  * The self-edits that the bundled model imitates. Their quality is uneven on purpose (complete or lazy, faithful or
  * with slips, statements or questions), so that sampled edits differ in what they teach.
  */
-import type { SelfEditPromptKey } from '../../src-shared/self-edit-prompts.ts'
+import type { PassagePromptKey } from '../../src-shared/self-edit-prompts.ts'
 import { fill, type Country, type Fact } from './atlas.ts'
 import type { Draw } from './draw.ts'
 import { inventedName } from './names.ts'
 import { sentence, writePassage } from './passages.ts'
 
-type AskedFor = Exclude<SelfEditPromptKey, 'none'>
+type AskedFor = Exclude<PassagePromptKey, 'none'>
 
 /** How many facts are taken up, and how often each is told. */
 type Effort = { readonly share: readonly [low: number, high: number]; readonly tellings: number }

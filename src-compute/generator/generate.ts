@@ -13,6 +13,7 @@ import type {
 } from '../../src-shared/compute-protocol.ts'
 import { uniformFloat } from '../../src-shared/random.ts'
 import { LlamaBatch, type LlamaContext } from '../ggml/llama-context.ts'
+import { LlamaGrammar } from '../ggml/llama-grammar.ts'
 import type { LlamaModel } from '../ggml/llama-model.ts'
 import type { ComputeJob } from '../serve.ts'
 import { promptBatch } from './batch-size.ts'
@@ -29,6 +30,7 @@ type Work = { readonly prompt: OrderedPrompt; readonly completion: OrderedPrompt
 type Running = Work & {
   readonly text: CompletionText
   readonly random: () => number
+  readonly grammar: LlamaGrammar | undefined // at the text's end
   readonly logProbs: number[] // of the tokens, the end token included
   lastToken: number
   tokens: number
@@ -37,6 +39,7 @@ type Running = Work & {
 /** One sequence of the context and the completion it is busy with. */
 type Slot = { readonly sequence: number; running: Running | undefined }
 
+/** Throws `invalid_input` for settings or a grammar that cannot be, before anything is computed. */
 export async function generate(
   session: Session,
   input: GenerateInput,
@@ -46,8 +49,9 @@ export async function generate(
   const model = await session.model(input)
   const plan = planGeneration(model, input)
   const context = await session.context(model, { ...input, shape: plan.shape })
-  const generation = new Generation(model, context, input, plan, job)
-  const finished = await generation.run()
+  const grammar = input.grammar === undefined ? undefined : LlamaGrammar.create(model, input.grammar)
+  const generation = new Generation(model, context, input, plan, grammar, job)
+  const finished = await generation.run().finally(() => grammar?.dispose())
   return {
     completions: input.prompts.map(({ seeds }, prompt) =>
       seeds.map((_, index) => finished.get(key({ prompt, index }))!),
@@ -70,6 +74,7 @@ class Generation {
   readonly #input: GenerateInput
   readonly #job: ComputeJob<GenerateProgress>
   readonly #plan: GenerationPlan
+  readonly #grammar: LlamaGrammar | undefined // at the beginning of a text
   readonly #sample: Sampler
   readonly #slots: readonly Slot[]
   readonly #batch = new LlamaBatch(promptBatch)
@@ -85,6 +90,7 @@ class Generation {
     context: LlamaContext,
     input: GenerateInput,
     plan: GenerationPlan,
+    grammar: LlamaGrammar | undefined,
     job: ComputeJob<GenerateProgress>,
   ) {
     this.#model = model
@@ -92,11 +98,21 @@ class Generation {
     this.#input = input
     this.#job = job
     this.#plan = plan
+    this.#grammar = grammar
     this.#sample = createSampler(input.sampling, model.vocabularySize)
     this.#slots = Array.from({ length: plan.parallel }, (_, sequence) => ({ sequence, running: undefined }))
   }
 
+  /** To be called once. */
   async run(): Promise<ReadonlyMap<string, Completion>> {
+    try {
+      return await this.#run()
+    } finally {
+      for (const { running } of this.#slots) running?.grammar?.dispose()
+    }
+  }
+
+  async #run(): Promise<ReadonlyMap<string, Completion>> {
     const queue = this.#plan.prompts.flatMap((prompt) =>
       prompt.completions.map((completion): Work => ({ prompt, completion })),
     )
@@ -143,6 +159,7 @@ class Generation {
       completion,
       text: new CompletionText(this.#input.sampling.stop),
       random: uniformFloat('completion', completion.seed),
+      grammar: this.#grammar?.copy(),
       logProbs: [],
       lastToken: -1,
       tokens: 0,
@@ -202,12 +219,13 @@ class Generation {
 
   /** Samples the completion's next token and frees the slot if that was the last. */
   #accept(slot: Slot, running: Running, logits: Float32Array): void {
-    const { token, logProb } = this.#sample(logits, running.random)
+    const { token, logProb } = this.#sample(logits, running.random, running.grammar)
     running.logProbs.push(logProb)
     const reason = this.#add(running, token)
     if (!reason) return
     slot.running = undefined
-    const { text, logProbs, completion } = running
+    const { text, logProbs, completion, grammar } = running
+    grammar?.dispose()
     this.#finished.set(key(completion), {
       text: text.text,
       tokens: running.tokens,
@@ -221,6 +239,7 @@ class Generation {
   /** Returns why the completion ends with this token, if it does. */
   #add(running: Running, token: number): FinishReason | undefined {
     if (this.#model.endsGeneration(token)) return 'end'
+    running.grammar?.accept(token)
     running.lastToken = token
     running.tokens++
     this.#tokens++

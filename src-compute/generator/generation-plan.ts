@@ -4,6 +4,7 @@ import { AppError } from '../../src-shared/errors.ts'
 import type { ContextShape } from '../ggml/llama-context.ts'
 import type { LlamaModel } from '../ggml/llama-model.ts'
 import { promptBatch, rowMultiple } from './batch-size.ts'
+import { checkGrammar } from './grammar-check.ts'
 import { orderPrompts, type OrderedPrompt } from './prompt-order.ts'
 import { contextBudgetBytes } from './session.ts'
 
@@ -22,6 +23,7 @@ export type GenerationPlan = {
 /** Throws `invalid_input`. */
 export function planGeneration(model: LlamaModel, input: GenerateInput): GenerationPlan {
   checkSampling(input)
+  if (input.grammar !== undefined) checkGrammar(input.grammar)
   const tokenized = input.prompts.map(({ text, seeds }) => ({ tokens: promptTokens(model, text), seeds }))
   const window = windowOf(input, tokenized, model)
   const prompts = orderPrompts(tokenized, { sharesBeginnings: !input.wholePrompts })

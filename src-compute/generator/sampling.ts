@@ -1,6 +1,7 @@
 /**
- * Chooses the next token from logits. Order as in vLLM and transformers: temperature first, then top-p of what it
- * gives. A choice depends on the logits and the completion's own random numbers alone.
+ * Chooses the next token from logits. Order as in vLLM and transformers: first the grammar, if there is one, then the
+ * temperature, then top-p of what they give. A choice depends on the logits, the grammar and the completion's own random
+ * numbers alone.
  */
 import type { Sampling } from '../../src-shared/compute-protocol.ts'
 import { exponentials, largest } from './log-sum-exp.ts'
@@ -10,9 +11,22 @@ export type Choice = {
   readonly logProb: number // at temperature 1, of the whole vocabulary
 }
 
-export type Sampler = (logits: Float32Array, random: () => number) => Choice
+/** Which tokens may be chosen. `mask` gives a copy of the logits with −∞ for those that may not; it is slow. */
+export type Restriction = {
+  allows(token: number): boolean
+  mask(logits: Float32Array): Float32Array
+}
 
-/** The sampler keeps scratch space of the vocabulary's size. Greedy choices take the lowest of equal tokens. */
+export type Sampler = (logits: Float32Array, random: () => number, restriction?: Restriction) => Choice
+
+/**
+ * The sampler keeps scratch space of the vocabulary's size. Greedy choices take the lowest of equal tokens.
+ *
+ * Under a restriction to the tokens A, a choice t has exactly the probability p(t) / p(A). Masking every token is mostly
+ * avoided: t is drawn from the whole vocabulary, and only if it is not allowed, once more from the masked one. Since the
+ * second draw takes a random number of its own, p(t) + (1 − p(A)) · p(t) / p(A) = p(t) / p(A). With top-p the two draws
+ * would be from different nuclei, so that the mask is always needed.
+ */
 export function createSampler(
   { temperature, topP }: Pick<Sampling, 'temperature' | 'topP'>,
   vocabularySize: number,
@@ -20,19 +34,32 @@ export function createSampler(
   const weights = new Float64Array(vocabularySize)
   const everyToken = new Int32Array(vocabularySize).map((_, token) => token)
   const nucleus = new Nucleus(vocabularySize)
-  return (logits, random) => {
+  /** `plainTotal`: the sum of the weights, if they are there already for temperature 1. */
+  const choose = (
+    logits: Float32Array,
+    maximum: number,
+    random: () => number,
+    plainTotal?: number,
+  ): number => {
+    if (temperature === 0) return logits.indexOf(maximum)
+    const isDone = temperature === 1 && plainTotal !== undefined
+    const total = isDone ? plainTotal : exponentials(logits, maximum, temperature, weights)
+    if (topP === 1) return draw(weights, everyToken, total * random())
+    nucleus.take(weights, total, topP)
+    return draw(weights, nucleus.tokens, nucleus.mass * random())
+  }
+  const needsMask = temperature !== 0 && topP !== 1
+  return (logits, random, restriction) => {
     const maximum = largest(logits)
     const plainTotal = exponentials(logits, maximum, 1, weights)
     const normalizer = maximum + Math.log(plainTotal)
-    const choose = (): number => {
-      if (temperature === 0) return logits.indexOf(maximum)
-      const total = temperature === 1 ? plainTotal : exponentials(logits, maximum, temperature, weights)
-      if (topP === 1) return draw(weights, everyToken, total * random())
-      nucleus.take(weights, total, topP)
-      return draw(weights, nucleus.tokens, nucleus.mass * random())
+    const chosen = (token: number): Choice => ({ token, logProb: logits[token]! - normalizer })
+    if (!restriction || !needsMask) {
+      const token = choose(logits, maximum, random, plainTotal)
+      if (!restriction || restriction.allows(token)) return chosen(token)
     }
-    const token = choose()
-    return { token, logProb: logits[token]! - normalizer }
+    const masked = restriction.mask(logits)
+    return chosen(choose(masked, largest(masked), random))
   }
 }
 

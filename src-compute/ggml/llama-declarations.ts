@@ -133,6 +133,20 @@ export type NativeBatch = {
   readonly logits: Int8Array
 }
 
+koffi.struct('llama_token_data_array', {
+  data: pointer,
+  size: 'size_t',
+  selected: 'int64_t',
+  sorted: 'bool',
+})
+/** `data`: for each candidate its token (int32), its logit (float32) and a probability (float32) that is not used. */
+export type TokenDataArray = {
+  readonly data: Int32Array
+  readonly size: number
+  readonly selected: -1
+  readonly sorted: false
+}
+
 type Async<Values extends readonly unknown[], Result> = {
   (...values: Values): Result
   async(...values: [...Values, (error: Error | null, result: Result) => void]): void
@@ -197,6 +211,9 @@ export function declareLlama({ llama, ggml }: NativeLibraries) {
     addsBegin: bind<Of, boolean>('bool llama_vocab_get_add_bos(void *vocab)'),
     endsGeneration: bind<[vocabulary: Pointer, token: number], boolean>(
       'bool llama_vocab_is_eog(void *vocab, int32_t token)',
+    ),
+    tokenAttributes: bind<[vocabulary: Pointer, token: number], number>(
+      'int llama_vocab_get_attr(void *vocab, int32_t token)',
     ),
     tokenize: bind<
       [Pointer, Uint8Array, number, Int32Array, number, addSpecial: boolean, parseSpecial: boolean],
@@ -264,5 +281,17 @@ export function declareLlama({ llama, ggml }: NativeLibraries) {
     logits: bind<[context: Pointer, index: number], Pointer | null>(
       'void *llama_get_logits_ith(void *context, int32_t index)',
     ),
+
+    createGrammar: bind<[vocabulary: Pointer, grammar: string, root: string], Pointer | null>(
+      'void *llama_sampler_init_grammar(void *vocab, const char *grammar, const char *root)',
+    ),
+    copySampler: bind<Of, Pointer>('void *llama_sampler_clone(void *sampler)'),
+    applySampler: bind<[sampler: Pointer, candidates: TokenDataArray], void>(
+      'void llama_sampler_apply(void *sampler, llama_token_data_array *candidates)',
+    ),
+    acceptToken: bind<[sampler: Pointer, token: number], void>(
+      'void llama_sampler_accept(void *sampler, int32_t token)',
+    ),
+    freeSampler: bind<Of, void>('void llama_sampler_free(void *sampler)'),
   }
 }

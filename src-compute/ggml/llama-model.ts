@@ -18,6 +18,8 @@ export type LoadOptions = {
 }
 
 const noVocabulary = 0
+/** LLAMA_TOKEN_ATTR_UNKNOWN and LLAMA_TOKEN_ATTR_CONTROL: tokens that stand for no text. */
+const textlessAttributes = (1 << 0) | (1 << 3)
 
 export class LlamaModel {
   /** @internal */ readonly functions: LlamaFunctions
@@ -33,8 +35,9 @@ export class LlamaModel {
   readonly endToken: number | undefined
   /** Whether texts start with the begin token. */
   readonly usesBegin: boolean
-  readonly #vocabulary: Pointer
+  /** @internal */ readonly vocabulary: Pointer
   readonly #pieces: (Uint8Array | undefined)[] = []
+  #meaningfulTokens: Int32Array | undefined
   readonly #adapters = new Set<LlamaAdapter>()
 
   private constructor(llama: Llama, path: string, file: GgufFile, pointer: Pointer, device: DeviceInfo) {
@@ -46,12 +49,12 @@ export class LlamaModel {
     this.path = path
     this.file = file
     this.device = device
-    this.#vocabulary = functions.vocabulary(pointer)
-    this.vocabularySize = functions.vocabularySize(this.#vocabulary)
+    this.vocabulary = functions.vocabulary(pointer)
+    this.vocabularySize = functions.vocabularySize(this.vocabulary)
     this.contextSize = functions.trainedContextSize(pointer)
-    this.beginToken = token(functions.beginToken(this.#vocabulary))
-    this.endToken = token(functions.endToken(this.#vocabulary))
-    this.usesBegin = this.beginToken !== undefined && functions.addsBegin(this.#vocabulary)
+    this.beginToken = token(functions.beginToken(this.vocabulary))
+    this.endToken = token(functions.endToken(this.vocabulary))
+    this.usesBegin = this.beginToken !== undefined && functions.addsBegin(this.vocabulary)
   }
 
   /**
@@ -104,7 +107,7 @@ export class LlamaModel {
 
   #checkIsUsable(vocabularyOnly: boolean): void {
     const { functions, pointer, path } = this
-    if (functions.vocabularyType(this.#vocabulary) === noVocabulary) {
+    if (functions.vocabularyType(this.vocabulary) === noVocabulary) {
       throw new AppError(
         'unsupported',
         `${path}: the model has no tokenizer. Convert it again with its tokenizer.`,
@@ -147,7 +150,7 @@ export class LlamaModel {
     const bytes = Buffer.from(text, 'utf8')
     if (bytes.length === 0) return new Int32Array(0)
     const tokenizeInto = (tokens: Int32Array): number =>
-      this.functions.tokenize(this.#vocabulary, bytes, bytes.length, tokens, tokens.length, false, true)
+      this.functions.tokenize(this.vocabulary, bytes, bytes.length, tokens, tokens.length, false, true)
     let tokens = new Int32Array(bytes.length + 2)
     let count = tokenizeInto(tokens)
     if (count < 0) {
@@ -204,7 +207,7 @@ export class LlamaModel {
 
   #readPiece(token: number, namesControl: boolean): Uint8Array {
     const read = (buffer: Uint8Array): number =>
-      this.functions.tokenToPiece(this.#vocabulary, token, buffer, buffer.length, 0, namesControl)
+      this.functions.tokenToPiece(this.vocabulary, token, buffer, buffer.length, 0, namesControl)
     const short = new Uint8Array(64)
     const length = read(short)
     if (length >= 0) return short.slice(0, length)
@@ -213,7 +216,20 @@ export class LlamaModel {
   }
 
   endsGeneration(token: number): boolean {
-    return this.functions.endsGeneration(this.#vocabulary, token)
+    return this.functions.endsGeneration(this.vocabulary, token)
+  }
+
+  /** Whether a token stands for text or ends a generation: all but the other control tokens. */
+  isMeaningful(token: number): boolean {
+    const attributes = this.functions.tokenAttributes(this.vocabulary, token)
+    return (attributes & textlessAttributes) === 0 || this.endsGeneration(token)
+  }
+
+  /** All such tokens, in ascending order. */
+  get meaningfulTokens(): Int32Array {
+    return (this.#meaningfulTokens ??= new Int32Array(this.vocabularySize)
+      .map((_, token) => token)
+      .filter((token) => this.isMeaningful(token)))
   }
 
   /** Throws `mismatch` or `corrupt_file` for an adapter that does not fit this model. */

@@ -8,14 +8,6 @@ import type { CandidateRecord } from '../../src-shared/records.ts'
 import type { SelfEditPromptKey } from '../../src-shared/self-edit-prompts.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
 
-/** Arms that train on something which no model wrote. */
-export const unwrittenArms: ReadonlySet<string> = new Set([
-  'bare-passage',
-  'equal-steps',
-  'equal-tokens',
-  'gold-answers',
-])
-
 /** One candidate holds a self-edit for each (after SPA: a fixed set of prompts, no reinforcement). */
 export const fixedPrompts = [
   'implications',

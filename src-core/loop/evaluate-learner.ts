@@ -6,12 +6,13 @@ import type { Sampling } from '../../src-shared/compute-protocol.ts'
 import type { LearnerReport } from '../../src-shared/learner-report.ts'
 import type { ArmSummary } from '../../src-shared/run-summary.ts'
 import { deriveSeed } from '../../src-shared/random.ts'
-import { selfEditText, type SelfEditPromptKey } from '../../src-shared/self-edit-prompts.ts'
+import { selfEditMessage, selfEditText, type PassagePromptKey } from '../../src-shared/self-edit-prompts.ts'
 import { meanOf } from '../../src-shared/stats/means.ts'
 import { varianceComponents } from '../../src-shared/stats/variance-components.ts'
 import type { PromptStyle } from '../../src-shared/recipe.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
-import { answerTasks, runTrials, type Answer, type InnerLoopOptions } from './inner-loop.ts'
+import { runTrials, type Answer, type InnerLoopOptions } from './inner-loop.ts'
+import { answerTasks, passageExam } from './passages.ts'
 import { goldSelfEdit } from './control-arms.ts'
 import { accuracyOf, meanAccuracyOf } from './rewards.ts'
 import { sampleSelfEdits } from './self-edits.ts'
@@ -20,7 +21,7 @@ import { trainTexts, type TrainSequenceRules } from './train-sequences.ts'
 
 export type LearnerOptions = InnerLoopOptions & {
   readonly tasks: readonly PassageTask[]
-  readonly promptKey: SelfEditPromptKey
+  readonly promptKey: PassagePromptKey
   readonly promptStyle: PromptStyle
   readonly sampling: Sampling
   readonly rules: TrainSequenceRules
@@ -64,8 +65,8 @@ export async function evaluateLearner(options: LearnerOptions): Promise<LearnerR
   ): Promise<Answer[][][]> => {
     const inputs = edits.flatMap(({ task, text }, edit) =>
       Array.from({ length: trials }, (_, trial) => ({
-        task,
-        texts: trainTexts(text, task, rules),
+        exam: passageExam(task, false),
+        rows: trainTexts(text, task, rules).map((row) => ({ text: row })),
         name: `trial-${(edit * trials + trial) % atOnce}`,
         seed: deriveSeed(seed, name, task.id, edit, trial),
       })),
@@ -77,8 +78,8 @@ export async function evaluateLearner(options: LearnerOptions): Promise<LearnerR
       seconds.push(...outcomes.map((outcome) => outcome.seconds))
       for (const [index, outcome] of outcomes.entries()) {
         const set = answers[Math.floor((from + index) / trials)]!
-        if (outcome.status === 'done') set.push([...outcome.answers])
-        else failedTrials++
+        if (outcome.status === 'failed') failedTrials++
+        else set.push([...outcome.answers])
       }
     }
     return answers
@@ -97,7 +98,7 @@ export async function evaluateLearner(options: LearnerOptions): Promise<LearnerR
   const requests = tasks.flatMap((task) =>
     Array.from({ length: options.samples }, (_, sample) => ({
       task,
-      promptKey: options.promptKey,
+      ...selfEditMessage(options.promptKey, task),
       seed: deriveSeed(seed, 'sample', task.id, sample),
     })),
   )

@@ -1,13 +1,14 @@
 /**
- * The inner loop: sample self-edits, train a temporary adapter on each, ask the questions. Stateless; what comes out
- * depends on what goes in alone, and on how it is grouped: calls are made with fixed groups, so that a repeated call
- * gives the same bits.
+ * The inner loop: train a temporary adapter on what a self-edit comes to, then put the task's exam to it. Stateless;
+ * what comes out depends on what goes in alone, and on how it is grouped: calls are made with fixed groups, so that a
+ * repeated call gives the same bits. What a self-edit comes to and what is asked is the task kind's (task-kind.ts).
  *
  * Unlike the original, the model that is adapted and questioned is always the base model: the policy only writes. Arms
  * then differ in their texts alone, and the baseline is measured once.
  */
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
+import type { Json } from '../../src-shared/canonical-json.ts'
 import type {
   AdapterUse,
   Completion,
@@ -19,9 +20,9 @@ import type {
 } from '../../src-shared/compute-protocol.ts'
 import { AppError, toWireError, type WireError } from '../../src-shared/errors.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
-import { answerStop, openBookPrompt, questionPrompt } from '../../src-shared/self-edit-prompts.ts'
-import { tokenizeTexts, type Tokenize, type TrainingText } from '../../src-shared/tokenize-texts.ts'
-import type { PassageTask, Question, Verdict } from '../../src-shared/task.ts'
+import { tokenizeTexts, type Tokenize } from '../../src-shared/tokenize-texts.ts'
+import type { Question, Verdict } from '../../src-shared/task.ts'
+import type { TrainingRow } from '../../src-shared/training-row.ts'
 import { inPairs } from './pair-pool.ts'
 import type { GraderPort } from './ports.ts'
 
@@ -56,27 +57,41 @@ export type InnerLoopOptions = InnerLoopSettings & {
   readonly wholePrompts?: boolean
 }
 
-/** One adapter to train: its texts, and the name of its file in the work folder. */
+/** One adapter to train: on what, and the name of its file in the work folder. */
 export type TrialInput = {
   readonly name: string
-  readonly texts: readonly string[]
+  readonly rows: readonly TrainingRow[] // none: nothing is trained, and the model is questioned as it is
+  readonly optimizer?: OptimizerConfig // instead of the settings'
   readonly seed: number
-  /** More to train on: of these only the completions are in the loss. */
-  readonly alongside?: readonly { readonly prompt: string; readonly completion: string }[]
+}
+
+/** What is asked about a task: prompts for the model, and what its completions come to. */
+export type Exam = {
+  readonly title: string // of the task
+  readonly questions: readonly Question[]
+  readonly prompts: readonly string[] // one or several for each question
+  readonly stop: readonly string[] // never part of a completion; the same for all exams that are put together
+  /** One for each question, from one completion for each prompt. */
+  readonly read: (completions: readonly Completion[]) => readonly GivenAnswer[]
+}
+
+/** An answer before it is graded. `detail`: how it came about, if there is more to say than its text. */
+export type GivenAnswer = {
+  readonly text: string
+  readonly tokens: number
+  readonly logProb: number // natural log
+  readonly detail?: Json
 }
 
 /** An adapter, or why there is none: a crash or a diverging training is never a result. */
 export type TrialOutcome =
   | { readonly status: 'done'; readonly path: string; readonly trained: TrainedAdapter }
+  | { readonly status: 'untrained' } // there was nothing to train
   | { readonly status: 'failed'; readonly error: WireError }
 
-export type Answer = {
+export type Answer = Required<GivenAnswer> & {
   readonly questionId: string
-  readonly text: string
-  readonly tokens: number
-  readonly logProb: number // of the answer, natural log
   readonly verdict: Verdict
-  readonly detail: string | null
 }
 
 type Placement = { readonly threads?: number; readonly device?: string }
@@ -138,6 +153,7 @@ async function trainGroup(
   options: InnerLoopOptions,
   group: readonly TrialInput[],
 ): Promise<readonly TrialOutcome[]> {
+  if (group.length === 0) return []
   const together = await tryToTrain(options, group)
   if (together.status === 'done') return together.outcomes
   if (group.length === 1) return [{ status: 'failed', error: together.error }]
@@ -163,9 +179,9 @@ async function tryToTrain(options: InnerLoopOptions, group: readonly TrialInput[
       {
         modelPath,
         lora,
-        jobs: group.map(({ name, seed }, index) => ({
+        jobs: group.map(({ name, seed, optimizer: own }, index) => ({
           sequences: sequences[index]!,
-          optimizer,
+          optimizer: own ?? optimizer,
           seed,
           adapterPath: join(workFolder, `${name}.gguf`),
         })),
@@ -198,40 +214,31 @@ export function tokenizerOf({ compute, signal, modelPath }: TokenizerOptions): T
     (await compute.request('generator.tokenize', { modelPath, texts, ...ends }, { signal })).texts
 }
 
-/** What the trainer is fed: a sequence per text, then per pair alongside, `[input][text]`. */
+/** What the trainer is fed: a sequence per row, `[input][row]`. */
 export async function sequencesOf(
   options: TokenizerOptions,
-  group: readonly Pick<TrialInput, 'name' | 'texts' | 'alongside'>[],
+  group: readonly Pick<TrialInput, 'name' | 'rows'>[],
 ): Promise<TrainSequence[][]> {
-  const rowsOf = ({ name, texts, alongside = [] }: (typeof group)[number]): TrainingText[] =>
-    [...texts.map((text) => ({ text })), ...alongside].map((row) => ({ row, place: name }))
-  const sequences = await tokenizeTexts(group.flatMap(rowsOf), tokenizerOf(options))
+  const texts = group.flatMap(({ name, rows }) => rows.map((row) => ({ row, place: name })))
+  const sequences = await tokenizeTexts(texts, tokenizerOf(options))
   let from = 0
-  return group.map((input) => sequences.slice(from, (from += rowsOf(input).length)))
+  return group.map(({ rows }) => sequences.slice(from, (from += rows.length)))
 }
 
-export type Asked = { readonly task: PassageTask; readonly passageInPrompt: boolean }
-
-/** Asks every question of the tasks, greedily, with these adapters on; `[task][question]`. */
-export async function answerTasks(
+/** Puts the exams to the model with these adapters on, greedily and all together; `[exam][question]`. */
+export async function putExams(
   options: InnerLoopOptions,
-  asked: readonly Asked[],
+  exams: readonly Exam[],
   adapters: readonly AdapterUse[],
 ): Promise<Answer[][]> {
   const { compute, signal, modelPath, answerTokens } = options
-  const prompts = asked.flatMap(({ task, passageInPrompt }) =>
-    task.questions.map(({ question }) => ({
-      text: passageInPrompt ? openBookPrompt(task, question) : questionPrompt(task.title, question),
-      seeds: [0],
-    })),
-  )
   const { completions } = await compute.request(
     'generator.generate',
     {
       modelPath,
       adapters,
-      prompts,
-      sampling: { temperature: 0, topP: 1, maxTokens: answerTokens, stop: answerStop },
+      prompts: exams.flatMap(({ prompts }) => prompts.map((text) => ({ text, seeds: [0] }))),
+      sampling: { temperature: 0, topP: 1, maxTokens: answerTokens, stop: exams[0]?.stop ?? [] },
       ...(options.wholePrompts && { wholePrompts: true }),
       ...generationOf(options),
     },
@@ -239,9 +246,9 @@ export async function answerTasks(
   )
   const texts = completions.values()
   const answers: Answer[][] = []
-  for (const { task } of asked) {
-    const own = task.questions.map(() => next(texts))
-    answers.push(await graded(options, task, own))
+  for (const exam of exams) {
+    const own = exam.prompts.map(() => next(texts))
+    answers.push(await graded(options, exam, exam.read(own)))
   }
   return answers
 }
@@ -255,33 +262,26 @@ function next(completions: Iterator<readonly Completion[]>): Completion {
 
 async function graded(
   { grader, signal }: InnerLoopOptions,
-  { title, questions }: PassageTask,
-  completions: readonly Completion[],
+  { title, questions }: Exam,
+  given: readonly GivenAnswer[],
 ): Promise<Answer[]> {
   const items = questions.map(({ question, referenceAnswer, aliases }, index) => {
-    return { question, title, referenceAnswer, aliases, answer: completions[index]!.text.trim() }
+    return { question, title, referenceAnswer, aliases, answer: given[index]!.text }
   })
   const verdicts = await grader.grade(items, signal)
-  return questions.map(({ id }: Question, index) => {
+  return questions.map(({ id }, index) => {
     const { verdict, detail = null } = verdicts[index]!
-    return {
-      questionId: id,
-      text: items[index]!.answer,
-      tokens: completions[index]!.tokens,
-      logProb: completions[index]!.logProb,
-      verdict,
-      detail,
-    }
+    return { questionId: id, verdict, detail, ...given[index]! }
   })
 }
 
 /** `seconds`: from the texts to the last answer, an equal share of what those trained together took. */
 export type EvaluatedTrial = EvaluatedOutcome & { readonly seconds: number }
 
-type AskedTrial = TrialInput & { readonly task: PassageTask }
+export type AskedTrial = TrialInput & { readonly exam: Exam }
 
 /**
- * Trains an adapter per input, `adaptersAtOnce` at a time, and questions each about its task. In the order of the
+ * Trains an adapter per input, `adaptersAtOnce` at a time, and puts its exam to each. In the order of the
  * inputs; the files stay where the outcomes say. Throws `cancelled`.
  */
 export async function runTrials(
@@ -297,10 +297,17 @@ export async function runTrials(
 
 async function runGroup(options: InnerLoopOptions, group: readonly AskedTrial[]): Promise<EvaluatedTrial[]> {
   const started = performance.now()
-  const outcomes = await trainGroup(options, group)
+  const trained = (
+    await trainGroup(
+      options,
+      group.filter(({ rows }) => rows.length > 0),
+    )
+  ).values()
   const evaluated: EvaluatedOutcome[] = []
-  for (const [index, outcome] of outcomes.entries())
-    evaluated.push(await evaluateTrial(options, group[index]!.task, outcome))
+  for (const { rows, exam } of group) {
+    const outcome: TrialOutcome = rows.length === 0 ? { status: 'untrained' } : trained.next().value!
+    evaluated.push(await evaluateTrial(options, exam, outcome))
+  }
   const seconds = (performance.now() - started) / 1000 / group.length
   return evaluated.map((trial) => ({ ...trial, seconds }))
 }
@@ -318,24 +325,30 @@ async function sideBySide<Item, Result>(
 }
 
 type EvaluatedOutcome =
-  | (Extract<TrialOutcome, { status: 'done' }> & { readonly answers: readonly Answer[] })
+  | (Exclude<TrialOutcome, { status: 'failed' }> & { readonly answers: readonly Answer[] })
   | Extract<TrialOutcome, { status: 'failed' }>
 
 /** An adapter with which the generator crashes is a failed trial like one with which the trainer does. */
 async function evaluateTrial(
   options: InnerLoopOptions,
-  task: PassageTask,
+  exam: Exam,
   outcome: TrialOutcome,
 ): Promise<EvaluatedOutcome> {
   if (outcome.status === 'failed') return outcome
   try {
-    const asked = [{ task, passageInPrompt: false }]
-    const adapters = (await options.serve?.(outcome.path)) ?? [{ path: outcome.path, scale: 1 }]
-    const [answers] = await answerTasks(options, asked, adapters)
+    const [answers] = await putExams(options, [exam], await adaptersFor(options, outcome))
     return { ...outcome, answers: answers! }
   } catch (error) {
     const wire = toWireError(error)
     if (wire.code !== 'compute_crashed' || options.signal.aborted) throw error
     return { status: 'failed', error: wire }
   }
+}
+
+async function adaptersFor(
+  { serve, frozen = [] }: InnerLoopOptions,
+  outcome: Exclude<TrialOutcome, { status: 'failed' }>,
+): Promise<readonly AdapterUse[]> {
+  if (outcome.status === 'untrained') return frozen
+  return (await serve?.(outcome.path)) ?? [{ path: outcome.path, scale: 1 }]
 }

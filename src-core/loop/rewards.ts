@@ -19,11 +19,18 @@ export function meanAccuracyOf(sets: readonly (readonly Graded[])[]): number | n
   return known.length > 0 ? meanOf(known) : null
 }
 
+/** The share of the sets of answers whose every answer is correct, of those without an ungraded one; null if there is none. */
+export function meanSolvedOf(sets: readonly (readonly Graded[])[]): number | null {
+  const known = sets.filter((set) => set.length > 0 && set.every(({ verdict }) => verdict !== 'ungraded'))
+  if (known.length === 0) return null
+  return meanOf(known.map((set) => Number(set.every(({ verdict }) => verdict === 'correct'))))
+}
+
 /**
  * The reward of a candidate from the answers of each of its trials, as the mean over the trials that could be graded:
  * `accuracy`, as the original's code has it; `gain`, accuracy − baseline; `improvement`, the paper's definition, 1 if
- * the mean accuracy is above the baseline, else 0. Null where nothing could be graded, or the baseline is needed and
- * unknown: never 0 for a failure.
+ * the mean accuracy is above the baseline, else 0; `solved`, the share of trials whose every answer is correct, as few-shot
+ * puzzles count. Null where nothing could be graded, or the baseline is needed and unknown: never 0 for a failure.
  */
 export function rewardOf(
   definition: Recipe['reward'],
@@ -33,7 +40,7 @@ export function rewardOf(
   const baseline = accuracyOf(baselineAnswers)
   const answers = trials.flat()
   const ungraded = answers.filter(({ verdict }) => verdict === 'ungraded').length
-  const accuracy = meanAccuracyOf(trials)
+  const accuracy = definition === 'solved' ? meanSolvedOf(trials) : meanAccuracyOf(trials)
   return {
     value: accuracy === null ? null : valueOf(definition, accuracy, baseline),
     definition,
@@ -45,7 +52,7 @@ export function rewardOf(
 }
 
 function valueOf(definition: Recipe['reward'], accuracy: number, baseline: number | null): number | null {
-  if (definition === 'accuracy') return accuracy
+  if (definition === 'accuracy' || definition === 'solved') return accuracy
   if (baseline === null) return null
   return definition === 'gain' ? accuracy - baseline : Number(accuracy > baseline)
 }
@@ -74,7 +81,15 @@ export function selectCandidates(
     case 'above-baseline':
       return eligible
         .flat()
-        .filter(({ reward, baseline }) => reward > (definition === 'accuracy' ? (baseline ?? 0) : 0))
+        .filter(
+          ({ reward, baseline }) =>
+            reward > (definition === 'accuracy' || definition === 'solved' ? (baseline ?? 0) : 0),
+        )
+        .map(({ candidate }) => candidate)
+    case 'all-rewarded':
+      return eligible
+        .flat()
+        .filter(({ reward }) => reward > 0)
         .map(({ candidate }) => candidate)
     case 'top-fraction': {
       const all = eligible.flat()

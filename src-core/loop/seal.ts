@@ -16,7 +16,7 @@ import { rmSync, statSync } from 'node:fs'
 import type { AdapterUse, Sampling, TrainedAdapter } from '../../src-shared/compute-protocol.ts'
 import { AppError, type WireError } from '../../src-shared/errors.ts'
 import { deriveSeed, shuffledIndices } from '../../src-shared/random.ts'
-import type { Recipe } from '../../src-shared/recipe.ts'
+import { exhaustiveSize, type PromptStyle, type Recipe } from '../../src-shared/recipe.ts'
 import type {
   CandidateRecord,
   EventInput,
@@ -26,39 +26,35 @@ import type {
   PolicyVersionRecord,
   RowFilter,
 } from '../../src-shared/records.ts'
-import { selfEditMessage, selfEditText } from '../../src-shared/self-edit-prompts.ts'
-import type { PassageTask, Taskset } from '../../src-shared/task.ts'
+import { selfEditText, type SelfEditPromptKey } from '../../src-shared/self-edit-prompts.ts'
+import { isFewShotTaskset, type AnyTaskset, type Task, type Taskset } from '../../src-shared/task.ts'
+import { rowText, type TrainingRow } from '../../src-shared/training-row.ts'
 import {
-  answerTasks,
   innerLoopSettings,
+  putExams,
   runTrials,
   type Answer,
+  type AskedTrial,
   type EvaluatedTrial,
   type InnerLoopOptions,
   type InnerLoopSettings,
-  type TrialInput,
 } from './inner-loop.ts'
-import {
-  fixedPrompts,
-  goldSelfEdit,
-  passageSearch,
-  repeated,
-  shuffledChoice,
-  unwrittenArms,
-} from './control-arms.ts'
+import { fixedPrompts, repeated, shuffledChoice } from './control-arms.ts'
+import { fewShotKind } from './few-shot.ts'
+import { passageKind } from './passages.ts'
 import { trainPolicy } from './policy.ts'
 import type { LedgerPort, TeacherPort } from './ports.ts'
 import { rewardOf, selectCandidates, type RewardedCandidate } from './rewards.ts'
 import { sampleSelfEdits, type SelfEdit } from './self-edits.ts'
 import { summarize } from './summary.ts'
-import { trainTexts } from './train-sequences.ts'
+import type { ExamHelp, Lesson, TaskKind } from './task-kind.ts'
 
 export type SealOptions = Omit<InnerLoopOptions, keyof InnerLoopSettings> & {
   readonly ledger: LedgerPort
   readonly teacher?: TeacherPort
   readonly runId: string
   readonly recipe: Recipe
-  readonly taskset: Taskset
+  readonly taskset: AnyTaskset
   readonly modelSha256: string
   readonly onProgress: (progress: SealProgress) => void
   /** Asked between units of work; true ends the run early with everything kept. */
@@ -88,21 +84,28 @@ const tasksPerSampling = 8
 
 /** Runs or goes on with a run until its results are in the ledger. Throws `Paused`, `cancelled`, what compute throws. */
 export async function runSeal(options: SealOptions): Promise<void> {
-  requireEnoughTasks(options.recipe, options.taskset)
-  await new SealRun(options).run()
+  const { recipe, taskset } = options
+  requireFitting(recipe, taskset)
+  await (isFewShotTaskset(taskset)
+    ? new SealRun({ ...options, taskset }, fewShotKind(recipe, options)).run()
+    : new SealRun({ ...options, taskset }, passageKind(recipe)).run())
 }
 
-class SealRun {
-  readonly #options: SealOptions
+type RunOptions<Kind extends Task> = Omit<SealOptions, 'taskset'> & { readonly taskset: Taskset<Kind> }
+
+class SealRun<Kind extends Task> {
+  readonly #options: RunOptions<Kind>
+  readonly #kind: TaskKind<Kind>
   readonly #recipe: Recipe
   readonly #inner: InnerLoopOptions
   #done = 0
   #roundNow: number | null = null // null before the first
   readonly #total: number
 
-  constructor(options: SealOptions) {
+  constructor(options: RunOptions<Kind>, kind: TaskKind<Kind>) {
     const { recipe } = options
     this.#options = options
+    this.#kind = kind
     this.#recipe = recipe
     this.#inner = { ...options, ...innerLoopSettings(recipe) }
     this.#total = unitsOf(recipe)
@@ -114,13 +117,15 @@ class SealRun {
     this.#once('policy_versions', { version: 0 }, () => [
       { table: 'policy_versions', version: 0, adapterSha256: null, parent: null, training: null },
     ])
-    if (evaluation.arms.includes('frozen')) await this.#ask('frozen', heldOut, false)
-    if (evaluation.arms.includes('passage-in-prompt')) await this.#ask('passage-in-prompt', heldOut, true)
-    if (evaluation.arms.includes('bare-passage')) await this.#evaluate('bare-passage', heldOut, 0)
+    if (evaluation.arms.includes('frozen')) await this.#ask('frozen', heldOut, 'none')
+    if (evaluation.arms.includes('passage-in-prompt'))
+      await this.#ask('passage-in-prompt', heldOut, 'passage-in-prompt')
+    for (const arm of ['bare-passage', 'fixed-configuration'] as const)
+      if (evaluation.arms.includes(arm)) await this.#evaluate(arm, heldOut, 0)
     if (evaluation.arms.includes('untrained')) await this.#evaluate('policy-0', heldOut, 0)
     for (const arm of ['equal-steps', 'equal-tokens', 'fixed-prompts', 'gold-answers', 'teacher'] as const)
       if (evaluation.arms.includes(arm)) await this.#evaluate(arm, heldOut, 0)
-    if (evaluation.arms.includes('retrieval')) await this.#search(heldOut)
+    if (evaluation.arms.includes('retrieval')) await this.#ask('retrieval', heldOut, 'retrieval')
     for (let round = 0; round < outerLoop.rounds; round++) {
       this.#roundNow = round
       await this.#round(round)
@@ -131,6 +136,7 @@ class SealRun {
       for (let round = 0; round < outerLoop.rounds; round++) await this.#learnShuffled(round)
       await this.#evaluate('shuffled-reward', heldOut, 2 * outerLoop.rounds)
     }
+    if (evaluation.arms.includes('exhaustive')) await this.#evaluate('exhaustive', heldOut, 0)
     const { ledger, runId } = this.#options
     this.#once('results', { name: 'summary' }, () => [
       { table: 'results', name: 'summary', data: summarize(ledger, runId, this.#recipe, heldOut) },
@@ -142,7 +148,7 @@ class SealRun {
     this.#once('rounds', { round }, () => [
       { table: 'rounds', round, policyVersion: round, tasks: tasks.map(({ id }) => id) },
     ])
-    await this.#ask(`baseline-${round}`, tasks, false)
+    await this.#ask(`baseline-${round}`, tasks, 'none')
     const size = this.#recipe.selfEdit.groupSize
     const group = { arm: 'train', round, version: round, size }
     await this.#write(group, tasks)
@@ -152,9 +158,10 @@ class SealRun {
   }
 
   /** Self-edits of a policy (or the bare passage) for tasks it never learned from. */
-  async #evaluate(arm: string, tasks: readonly PassageTask[], version: number): Promise<void> {
+  async #evaluate(arm: string, tasks: readonly Kind[], version: number): Promise<void> {
     const { samples, trials } = this.#recipe.evaluation
-    const size = unwrittenArms.has(arm) || arm === 'fixed-prompts' || arm === 'teacher' ? 1 : samples
+    const given = tasks[0] && this.#kind.givenSelfEdits(arm, tasks[0])
+    const size = given?.length ?? (arm === 'fixed-prompts' || arm === 'teacher' ? 1 : samples)
     const group = { arm, round: version, version, size }
     await this.#write(group, tasks)
     await this.#tryAll(group, tasks, trials)
@@ -163,10 +170,9 @@ class SealRun {
   // ------------------------------------------------------------------------------------------ answering
 
   /** Answers of the base model without any adapter. */
-  async #ask(arm: string, tasks: readonly PassageTask[], passageInPrompt: boolean): Promise<void> {
+  async #ask(arm: string, tasks: readonly Kind[], help: ExamHelp): Promise<void> {
     await this.#unit('answers', { arm }, 'evaluating', arm, async () => {
-      const asked = tasks.map((task) => ({ task, passageInPrompt }))
-      const answers = await answerTasks(this.#inner, asked, [])
+      const answers = await putExams(this.#inner, await this.#kind.exams(tasks, help), [])
       requireVerdicts(answers.flat())
       const rowsOf = (each: readonly Answer[], index: number): LedgerRow[] =>
         this.#answerRows(arm, null, null, tasks[index]!, each, arm)
@@ -174,31 +180,11 @@ class SealRun {
     })
   }
 
-  /** With the passage in the prompt that a search finds for the question among all held-out ones. */
-  async #search(tasks: readonly PassageTask[]): Promise<void> {
-    const arm = 'retrieval'
-    await this.#unit('answers', { arm }, 'evaluating', arm, async () => {
-      const find = passageSearch(tasks)
-      const asked = tasks.flatMap((task) =>
-        task.questions.map((question) => {
-          const { title, passage } = find(question.question)
-          return { task: { ...task, title, passage, questions: [question] }, passageInPrompt: true }
-        }),
-      )
-      const answers = await answerTasks(this.#inner, asked, [])
-      requireVerdicts(answers.flat())
-      const rows = answers.flatMap((each, index) =>
-        this.#answerRows(arm, null, null, asked[index]!.task, each, arm),
-      )
-      return { rows }
-    })
-  }
-
   #answerRows(
     arm: string,
     policyVersion: number | null,
     trialId: string | null,
-    task: PassageTask,
+    task: Kind,
     answers: readonly Answer[],
     prefix: string,
   ): LedgerRow[] {
@@ -221,7 +207,7 @@ class SealRun {
 
   // ------------------------------------------------------------------------------------------ writing
 
-  async #write(group: Group, tasks: readonly PassageTask[]): Promise<void> {
+  async #write(group: Group, tasks: readonly Kind[]): Promise<void> {
     for (let from = 0; from < tasks.length; from += tasksPerSampling) {
       const some = tasks.slice(from, from + tasksPerSampling)
       const first = candidateId(group, some[0]!, 0)
@@ -232,28 +218,28 @@ class SealRun {
     }
   }
 
-  async #sample(group: Group, tasks: readonly PassageTask[]): Promise<LedgerRow[]> {
+  async #sample(group: Group, tasks: readonly Kind[]): Promise<LedgerRow[]> {
     const { prompts, promptStyle, temperature, topP, maxTokens } = this.#recipe.selfEdit
     const sampling = { temperature, topP, maxTokens, stop: [] }
-    const bare = unwrittenArms.has(group.arm)
     if (group.arm === 'teacher') return await this.#sampleTeacher(group, tasks)
     if (group.arm === 'fixed-prompts') return await this.#sampleFixed(group, tasks, sampling)
-    const requests = tasks.flatMap((task) =>
-      Array.from({ length: group.size }, (_, number) => ({
+    const requests = tasks.flatMap((task) => {
+      const given = this.#kind.givenSelfEdits(group.arm, task)
+      return Array.from({ length: group.size }, (_, number) => ({
         task,
         number,
-        promptKey: bare ? ('none' as const) : prompts[number % prompts.length]!,
+        given: given?.[number],
+        promptKey: given ? ('none' as const) : prompts[number % prompts.length]!,
         seed: deriveSeed(this.#recipe.seed, ...streamOf(group), task.id, number),
-      })),
-    )
+      }))
+    })
     const asked = requests.filter(({ promptKey }) => promptKey !== 'none')
     const policy = this.#policy(group.version)
-    const edits = await sampleSelfEdits({ ...this.#inner, promptStyle }, policy, asked, sampling)
+    const edits = await this.#sampled({ promptStyle, policy, sampling }, asked)
     let next = 0
-    return requests.map(({ task, number, promptKey, seed }) => {
+    return requests.map(({ task, number, given, promptKey, seed }) => {
       const edit = promptKey === 'none' ? nothingWritten : edits[next++]!
       const { tokens, finishReason, logProb } = edit.completion
-      const isGold = group.arm === 'gold-answers'
       return {
         table: 'candidates',
         id: candidateId(group, task, number),
@@ -266,7 +252,7 @@ class SealRun {
         prompt: edit.prompt,
         sampling,
         seed,
-        text: isGold ? goldSelfEdit(task) : edit.completion.text,
+        text: given ?? edit.completion.text,
         tokens,
         finishReason,
         logProb,
@@ -274,13 +260,30 @@ class SealRun {
     })
   }
 
+  async #sampled(
+    { promptStyle, policy, sampling }: Writing,
+    requests: readonly {
+      readonly task: Kind
+      readonly promptKey: SelfEditPromptKey
+      readonly seed: number
+    }[],
+  ): Promise<SelfEdit[]> {
+    const { grammar, selfEditMessage } = this.#kind
+    return await sampleSelfEdits(
+      { ...this.#inner, promptStyle, ...(grammar !== undefined && { grammar }) },
+      policy,
+      requests.map(({ task, promptKey, seed }) => ({ ...selfEditMessage(promptKey, task), seed })),
+      sampling,
+    )
+  }
+
   /** What somebody else writes when asked as the policy is. How it was sampled is not known here. */
-  async #sampleTeacher(group: Group, tasks: readonly PassageTask[]): Promise<LedgerRow[]> {
+  async #sampleTeacher(group: Group, tasks: readonly Kind[]): Promise<LedgerRow[]> {
     const { teacher, signal } = this.#options
     if (!teacher) throw new AppError('internal', 'The recipe has an arm "teacher", and nobody to ask.')
     const { prompts, maxTokens } = this.#recipe.selfEdit
     const key = prompts.find((each) => each !== 'none') ?? 'implications'
-    const asked = tasks.map((task) => selfEditMessage(key, task).message)
+    const asked = tasks.map((task) => this.#kind.selfEditMessage(key, task).message)
     const texts = await teacher(asked, maxTokens, signal)
     return tasks.map((task, index) => ({
       table: 'candidates',
@@ -291,19 +294,15 @@ class SealRun {
   }
 
   /** One candidate of a task is the self-edits of all fixed prompts, one behind the other. */
-  async #sampleFixed(group: Group, tasks: readonly PassageTask[], sampling: Sampling): Promise<LedgerRow[]> {
+  async #sampleFixed(group: Group, tasks: readonly Kind[], sampling: Sampling): Promise<LedgerRow[]> {
     const { promptStyle } = this.#recipe.selfEdit
-    const seedOf = (task: PassageTask, number: number): number =>
+    const seedOf = (task: Kind, number: number): number =>
       deriveSeed(this.#recipe.seed, ...streamOf(group), task.id, number)
     const requests = tasks.flatMap((task) =>
       fixedPrompts.map((promptKey, number) => ({ task, promptKey, seed: seedOf(task, number) })),
     )
-    const edits = await sampleSelfEdits(
-      { ...this.#inner, promptStyle },
-      this.#policy(group.version),
-      requests,
-      sampling,
-    )
+    const policy = this.#policy(group.version)
+    const edits = await this.#sampled({ promptStyle, policy, sampling }, requests)
     return tasks.map((task, index) => {
       const own = edits.slice(index * fixedPrompts.length, (index + 1) * fixedPrompts.length)
       const isCut = own.some(({ completion }) => completion.finishReason === 'length')
@@ -337,27 +336,26 @@ class SealRun {
   // ------------------------------------------------------------------------------------------ trying
 
   /** In units of as many tasks as have their adapters trained together. */
-  async #tryAll(group: Group, tasks: readonly PassageTask[], trials: number): Promise<void> {
+  async #tryAll(group: Group, tasks: readonly Kind[], trials: number): Promise<void> {
     const size = tasksPerTrying(this.#recipe, group.size * trials)
     for (let from = 0; from < tasks.length; from += size)
       await this.#try(group, tasks.slice(from, from + size), trials)
   }
 
   /** All trials of the tasks' groups: adapters trained together, answers, rewards. */
-  async #try(group: Group, tasks: readonly PassageTask[], trials: number): Promise<void> {
+  async #try(group: Group, tasks: readonly Kind[], trials: number): Promise<void> {
     const { ledger, runId } = this.#options
     const id = `${candidateId(group, tasks[0]!, 0)}/0`
     const place = `${group.arm}: ${tasks.map(({ title }) => title).join(', ')}`
     await this.#unit('trials', { id }, 'trying', place, async () => {
-      const inputs = tasks
-        .flatMap((task) =>
-          ledger
-            .rows('candidates', runId, { arm: group.arm, round: group.round, taskId: task.id })
-            .flatMap((candidate) =>
-              Array.from({ length: trials }, (_, number) => this.#trial(group, task, candidate, number)),
-            ),
-        )
-        .map((trial, index) => ({ ...trial, name: `trial-${index}` }))
+      const planned = tasks.flatMap((task) =>
+        ledger
+          .rows('candidates', runId, { arm: group.arm, round: group.round, taskId: task.id })
+          .flatMap((candidate) =>
+            Array.from({ length: trials }, (_, number) => this.#planTrial(group, task, candidate, number)),
+          ),
+      )
+      const inputs = await this.#prepared(group, tasks, planned)
       const outcomes = await runTrials(this.#inner, inputs)
       const rows = inputs.flatMap((input, index) => this.#trialRows(group, input, outcomes[index]!))
       const rewards = this.#rewardRows(group, inputs, rows)
@@ -374,30 +372,45 @@ class SealRun {
     })
   }
 
-  #trial(group: Group, task: PassageTask, candidate: CandidateRecord, number: number): TrialOfCandidate {
-    const { recipe } = this.#options
-    const text = selfEditText(candidate.promptKey, candidate.text)
+  #planTrial(group: Group, task: Kind, candidate: CandidateRecord, number: number): PlannedTrial<Kind> {
     return {
       id: `${candidate.id}/${number}`,
       candidate,
       number,
       task,
-      seed: deriveSeed(recipe.seed, ...streamOf(group), task.id, candidate.number, number),
-      texts: this.#repeatedAsNeeded(group.arm, task, trainTexts(text, task, recipe.innerLoop)),
+      selfEdit: selfEditText(candidate.promptKey, candidate.text),
+      seed: deriveSeed(this.#recipe.seed, ...streamOf(group), task.id, candidate.number, number),
     }
   }
 
-  /** Arms of equal training follow the first self-edit of the untrained policy for the same passage. */
-  #repeatedAsNeeded(arm: string, { id: taskId }: PassageTask, texts: string[]): string[] {
-    if (arm !== 'equal-steps' && arm !== 'equal-tokens') return texts
+  /** What is trained and what is asked, for each trial. */
+  async #prepared(
+    group: Group,
+    tasks: readonly Kind[],
+    planned: readonly PlannedTrial<Kind>[],
+  ): Promise<TrialOfCandidate<Kind>[]> {
+    const lessons = await this.#kind.lessons(planned)
+    const exams = await this.#kind.exams(tasks, 'none')
+    return planned.map((trial, index) => ({
+      ...trial,
+      ...lessons[index]!,
+      rows: this.#repeatedAsNeeded(group.arm, trial.task, lessons[index]!.rows),
+      exam: exams[tasks.indexOf(trial.task)]!,
+      name: `trial-${index}`,
+    }))
+  }
+
+  /** Arms of equal training follow the first self-edit of the untrained policy for the same task. */
+  #repeatedAsNeeded(arm: string, { id: taskId }: Kind, rows: readonly TrainingRow[]): readonly TrainingRow[] {
+    if (arm !== 'equal-steps' && arm !== 'equal-tokens') return rows
     const { ledger, runId } = this.#options
     const [candidate] = ledger.rows('candidates', runId, { arm: 'policy-0', taskId, number: 0 })
     const [trial] = candidate ? ledger.rows('trials', runId, { candidateId: candidate.id }) : []
-    return trial ? repeated(texts, trial.sequences, arm) : texts
+    return trial ? repeated(rows.map(rowText), trial.sequences, arm).map((text) => ({ text })) : rows
   }
 
-  #trialRows(group: Group, trial: TrialOfCandidate, outcome: EvaluatedTrial): LedgerRow[] {
-    const { id, candidate, number, task, seed, texts } = trial
+  #trialRows(group: Group, trial: TrialOfCandidate<Kind>, outcome: EvaluatedTrial): LedgerRow[] {
+    const { id, candidate, number, task, seed, rows, config } = trial
     const done = outcome.status === 'done' ? outcome : null
     const row: LedgerRow = {
       table: 'trials',
@@ -405,9 +418,9 @@ class SealRun {
       candidateId: candidate.id,
       number,
       seed,
-      config: this.#recipe.innerLoop,
-      sequences: texts,
-      status: outcome.status,
+      config,
+      sequences: rows.map(rowText),
+      status: outcome.status === 'failed' ? 'failed' : 'done',
       // Without its data: the last words of a process are not the same each time.
       error:
         outcome.status === 'failed' ? { code: outcome.error.code, message: outcome.error.message } : null,
@@ -415,21 +428,21 @@ class SealRun {
       losses: done?.trained.losses ?? null,
       adapterSha256: done?.trained.sha256 ?? null,
     }
-    if (!done) return [row]
-    return [row, ...this.#answerRows(group.arm, group.version, id, task, done.answers, id)]
+    if (outcome.status === 'failed') return [row]
+    return [row, ...this.#answerRows(group.arm, group.version, id, task, outcome.answers, id)]
   }
 
   /** One adapter of a candidate stays at the most; the others can be made again from their rows. */
   #keepAdapters(
     group: Group,
-    trials: readonly TrialOfCandidate[],
+    trials: readonly TrialOfCandidate<Kind>[],
     outcomes: readonly EvaluatedTrial[],
     rewards: readonly RewardRow[],
   ): LedgerRow[] {
     const wanted = this.#candidatesToKeep(group, trials, rewards)
     return trials.flatMap(({ candidate }, index) => {
       const outcome = outcomes[index]!
-      if (outcome.status === 'failed') return []
+      if (outcome.status !== 'done') return []
       if (wanted.delete(candidate.id)) return [this.#keep(outcome)]
       rmSync(outcome.path)
       return []
@@ -439,7 +452,7 @@ class SealRun {
   /** Decided with the rewards of a group, so that nothing enters the store to leave it again. */
   #candidatesToKeep(
     { arm }: Group,
-    trials: readonly TrialOfCandidate[],
+    trials: readonly TrialOfCandidate<Kind>[],
     rewards: readonly RewardRow[],
   ): Set<string> {
     const { innerLoop, selection, reward } = this.#recipe
@@ -469,7 +482,11 @@ class SealRun {
     }
   }
 
-  #rewardRows(group: Group, inputs: readonly TrialOfCandidate[], rows: readonly LedgerRow[]): RewardRow[] {
+  #rewardRows(
+    group: Group,
+    inputs: readonly TrialOfCandidate<Kind>[],
+    rows: readonly LedgerRow[],
+  ): RewardRow[] {
     const { ledger, runId, recipe } = this.#options
     const answers = rows.filter((row) => row.table === 'answers')
     const baselineArm = group.arm === 'train' ? `baseline-${group.round}` : 'frozen'
@@ -482,7 +499,7 @@ class SealRun {
 
   // ------------------------------------------------------------------------------------------ learning
 
-  #select(round: number, tasks: readonly PassageTask[]): void {
+  #select(round: number, tasks: readonly Kind[]): void {
     const { ledger, runId, recipe } = this.#options
     if (ledger.rows('selections', runId, { round }).length > 0) return
     const groups = tasks.map(({ id: taskId }) =>
@@ -653,13 +670,13 @@ class SealRun {
 
   // ------------------------------------------------------------------------------------------ tasks
 
-  #heldOutTasks(): readonly PassageTask[] {
+  #heldOutTasks(): readonly Kind[] {
     const { split, tasks } = this.#recipe.evaluation
     return this.#options.taskset.splits[split].slice(0, tasks)
   }
 
   /** From the shuffled training split: the next ones if tasks are not to come back, else the same ones. */
-  #tasksOfRound(round: number): readonly PassageTask[] {
+  #tasksOfRound(round: number): readonly Kind[] {
     const { tasksPerRound, distinctTasks } = this.#recipe.outerLoop
     const { train } = this.#options.taskset.splits
     const order = shuffledIndices(train.length, this.#recipe.seed, 'tasks')
@@ -681,12 +698,22 @@ function streamOf({ arm, round }: Group): readonly (string | number)[] {
   return arm === 'train' ? [arm, round] : ['evaluation']
 }
 
-type TrialOfCandidate = Omit<TrialInput, 'name'> & {
+type Writing = {
+  readonly promptStyle: PromptStyle
+  readonly policy: readonly AdapterUse[]
+  readonly sampling: Sampling
+}
+
+type PlannedTrial<Kind extends Task> = {
   readonly id: string
   readonly candidate: CandidateRecord
   readonly number: number
-  readonly task: PassageTask
+  readonly task: Kind
+  readonly selfEdit: string
+  readonly seed: number
 }
+
+type TrialOfCandidate<Kind extends Task> = PlannedTrial<Kind> & AskedTrial & Lesson
 
 type RewardRow = Extract<LedgerRow, { readonly table: 'rewards' }>
 
@@ -697,7 +724,7 @@ type UnitResult = {
 }
 
 /** The whole error of a failed trial, of which its row keeps what is the same each time. */
-function failureEvents({ id }: TrialOfCandidate, outcome: EvaluatedTrial): EventInput[] {
+function failureEvents({ id }: TrialOfCandidate<Task>, outcome: EvaluatedTrial): EventInput[] {
   return outcome.status === 'failed' ? [{ type: 'trial-failed', data: { id, error: outcome.error } }] : []
 }
 
@@ -714,12 +741,18 @@ const nothingWritten = {
   completion: { text: '', tokens: 0, finishReason: 'end', seed: 0, logProb: 0 },
 } satisfies SelfEdit
 
-function candidateId({ arm, round }: Group, { id }: PassageTask, number: number): string {
+function candidateId({ arm, round }: Group, { id }: Task, number: number): string {
   return `${arm === 'train' ? `round-${round}` : arm}/${id}/${number}`
 }
 
-/** Throws `invalid_input` if a split has fewer tasks than the recipe asks for. */
-export function requireEnoughTasks({ outerLoop, evaluation }: Recipe, taskset: Taskset): void {
+/** Throws `invalid_input` if the tasks are of another kind than the recipe is for, or fewer than it asks for. */
+export function requireFitting({ outerLoop, evaluation, fewShot }: Recipe, taskset: AnyTaskset): void {
+  if (isFewShotTaskset(taskset) !== (fewShot !== undefined)) {
+    const message = fewShot
+      ? `The recipe has [few-shot] settings, but ${taskset.name} has passages. Take those settings out, or choose a taskset of puzzles.`
+      : `${taskset.name} has puzzles, but the recipe has no [few-shot] settings. Start from the recipe grid-demo, or choose a taskset of passages.`
+    throw new AppError('invalid_input', message)
+  }
   const { rounds, tasksPerRound, distinctTasks } = outerLoop
   const training = rounds === 0 ? 0 : distinctTasks ? rounds * tasksPerRound : tasksPerRound
   const needs = [
@@ -752,8 +785,10 @@ function unitsOf(recipe: Recipe): number {
       case 'frozen':
       case 'passage-in-prompt':
         return 1
+      case 'exhaustive':
+        return taughtUnits(tasks, exhaustiveSize(recipe), trials)
       case 'bare-passage':
-        return taughtUnits(tasks, 1, trials)
+      case 'fixed-configuration':
       case 'equal-steps':
       case 'equal-tokens':
       case 'gold-answers':

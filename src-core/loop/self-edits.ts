@@ -1,26 +1,17 @@
 /** Sampling self-edits: the prompts of a group and the completions of the policy. */
 import type { AdapterUse, Completion, Sampling } from '../../src-shared/compute-protocol.ts'
-import {
-  selfEditMessage,
-  selfEditPrompt,
-  type SelfEditPromptKey,
-} from '../../src-shared/self-edit-prompts.ts'
 import type { PromptStyle } from '../../src-shared/recipe.ts'
-import type { PassageTask } from '../../src-shared/task.ts'
 import { generationOf, type InnerLoopOptions } from './inner-loop.ts'
+import type { PromptParts } from './task-kind.ts'
 
-export type SelfEditRequest = {
-  readonly task: PassageTask
-  readonly promptKey: SelfEditPromptKey
-  readonly seed: number
-}
+export type SelfEditRequest = PromptParts & { readonly seed: number }
 
 export type SelfEdit = { readonly prompt: string; readonly completion: Completion }
 
 type SamplingOptions = Pick<
   InnerLoopOptions,
   'compute' | 'signal' | 'modelPath' | 'parallel' | 'contextSize' | 'threads' | 'device'
-> & { readonly promptStyle: PromptStyle }
+> & { readonly promptStyle: PromptStyle; readonly grammar?: string }
 
 /** One self-edit per request, in order. Requests of the same prompt share its evaluation. Throws what the generator throws. */
 export async function sampleSelfEdits(
@@ -43,6 +34,7 @@ export async function sampleSelfEdits(
         seeds: indices.map((index) => requests[index]!.seed),
       })),
       sampling,
+      ...(options.grammar !== undefined && { grammar: options.grammar }),
       ...generationOf(options),
     },
     { signal },
@@ -55,13 +47,21 @@ export async function sampleSelfEdits(
   return result
 }
 
-async function promptsOf(
-  { compute, signal, modelPath, promptStyle }: SamplingOptions,
-  requests: readonly SelfEditRequest[],
+/**
+ * Prompts as the model is given them: texts to continue, or a user's turn in the model's own chat format. Throws what
+ * the generator throws.
+ */
+export async function promptsOf(
+  {
+    compute,
+    signal,
+    modelPath,
+    promptStyle,
+  }: Pick<SamplingOptions, 'compute' | 'signal' | 'modelPath' | 'promptStyle'>,
+  parts: readonly PromptParts[],
 ): Promise<readonly string[]> {
   if (promptStyle === 'completion')
-    return requests.map(({ task, promptKey }) => selfEditPrompt(promptKey, task))
-  const parts = requests.map(({ task, promptKey }) => selfEditMessage(promptKey, task))
+    return parts.map(({ message, cue }) => (cue === '' ? message : `${message}\n\n${cue}`))
   const messages = parts.map(({ message }) => message)
   const turns = await compute.request('generator.chatPrompts', { modelPath, messages }, { signal })
   return turns.map((turn, index) => turn + parts[index]!.cue)

@@ -11,16 +11,17 @@ import type {
 } from '../../src-shared/run-summary.ts'
 import { selfEditText } from '../../src-shared/self-edit-prompts.ts'
 import { bootstrapMean, pairedDifference } from '../../src-shared/stats/bootstrap.ts'
-import type { PassageTask } from '../../src-shared/task.ts'
+import { taskText, type Task } from '../../src-shared/task.ts'
 import type { LedgerPort } from './ports.ts'
-import { meanAccuracyOf } from './rewards.ts'
+import { meanAccuracyOf, meanSolvedOf } from './rewards.ts'
 
 /** Accuracy per passage of one arm; a passage with several trials counts with their mean. */
 type ByPassage = ReadonlyMap<string, number>
 
-type Evaluated = {
+type CountedAnswer = Pick<AnswerRecord, 'taskId' | 'trialId' | 'text' | 'verdict' | 'grader'>
+type Evaluated<Answer extends CountedAnswer = AnswerRecord> = {
   readonly arm: string
-  readonly answers: readonly AnswerRecord[]
+  readonly answers: readonly Answer[]
   readonly accuracies: ByPassage
 }
 
@@ -28,11 +29,10 @@ export function summarize(
   ledger: LedgerPort,
   runId: string,
   recipe: Recipe,
-  tasks: readonly PassageTask[],
+  tasks: readonly Task[],
 ): RunSummary {
-  const evaluated = armsOf(recipe).map((arm): Evaluated => {
-    const answers = ledger.rows('answers', runId, { arm })
-    return { arm, answers, accuracies: accuraciesByPassage(answers) }
+  const evaluated = armsOf(recipe).flatMap((arm): Evaluated[] => {
+    return evaluatedArms(arm, ledger.rows('answers', runId, { arm }))
   })
   return {
     arms: evaluated.map(({ arm, answers, accuracies }) =>
@@ -53,28 +53,72 @@ const controls = [
   'retrieval',
 ] as const
 
+/** What no training of a self-edit is to be measured against as a step before it. */
+const limits = ['passage-in-prompt', 'exhaustive', 'best-configuration', 'best-for-each'] as const
+
 /** In the order of the table: from no learning to the passage at hand. */
 function armsOf({ evaluation, outerLoop }: Recipe): string[] {
   const has = (arm: Recipe['evaluation']['arms'][number]): boolean => evaluation.arms.includes(arm)
   return [
     ...(has('frozen') ? ['frozen'] : []),
     ...(has('bare-passage') ? ['bare-passage'] : []),
+    ...(has('fixed-configuration') ? ['fixed-configuration'] : []),
     ...(has('untrained') ? ['policy-0'] : []),
     ...(has('each-round')
       ? Array.from({ length: outerLoop.rounds }, (_, round) => `policy-${round + 1}`)
       : []),
     ...controls.filter(has),
     ...(has('passage-in-prompt') ? ['passage-in-prompt'] : []),
+    ...(has('exhaustive') ? ['exhaustive'] : []),
   ]
 }
 
-/** A passage without a graded answer has none. */
+/** An arm with its answers, and what else is read off them. */
+export function evaluatedArms<Answer extends CountedAnswer>(
+  arm: string,
+  answers: readonly Answer[],
+): Evaluated<Answer>[] {
+  const evaluated = { arm, answers, accuracies: accuraciesByPassage(answers) }
+  return arm === 'exhaustive' ? [evaluated, ...bestOf(answers)] : [evaluated]
+}
+
+/**
+ * Of an exhaustive search: the configuration that does best on all tasks, and for every task the one that does best on
+ * it. Both are chosen by the very answers they are measured by, so they are limits and no results of a method.
+ */
+function bestOf<Answer extends CountedAnswer>(answers: readonly Answer[]): Evaluated<Answer>[] {
+  const tried = Map.groupBy(answers, ({ trialId }) => configurationOf(trialId))
+  const each = Array.from(tried.values(), (own) => ({ answers: own, accuracies: accuraciesByPassage(own) }))
+  const [first] = each
+  if (!first) return []
+  const total = ({ accuracies }: { accuracies: ByPassage }): number =>
+    [...accuracies.values()].reduce((sum, accuracy) => sum + accuracy, 0)
+  const best = each.reduce((one, other) => (total(other) > total(one) ? other : one))
+  const taskIds = [...new Set(answers.map(({ taskId }) => taskId))]
+  const chosen = taskIds.map((taskId) => {
+    const of = ({ accuracies }: { accuracies: ByPassage }): number => accuracies.get(taskId) ?? -1
+    const winner = each.reduce((one, other) => (of(other) > of(one) ? other : one))
+    return winner.answers.filter((answer) => answer.taskId === taskId)
+  })
+  const forEach = chosen.flat()
+  return [
+    { arm: 'best-configuration', ...best },
+    { arm: 'best-for-each', answers: forEach, accuracies: accuraciesByPassage(forEach) },
+  ]
+}
+
+/** A candidate's number in its group: the arm has the same configurations in the same order for every task. */
+const configurationOf = (trialId: string | null): string => trialId?.split('/').at(-2) ?? ''
+
+/** A passage without a graded answer has none. A puzzle counts as a whole: it is solved if all of its answers are correct. */
 export function accuraciesByPassage(
-  answers: readonly Pick<AnswerRecord, 'taskId' | 'trialId' | 'verdict'>[],
+  answers: readonly Pick<AnswerRecord, 'taskId' | 'trialId' | 'verdict' | 'grader'>[],
 ): ByPassage {
   const byTask = Map.groupBy(answers, ({ taskId }) => taskId)
   const accuracies = [...byTask].map(([taskId, own]) => {
-    return [taskId, meanAccuracyOf([...Map.groupBy(own, ({ trialId }) => trialId).values()])] as const
+    const sets = [...Map.groupBy(own, ({ trialId }) => trialId).values()]
+    const isPuzzle = own[0]!.grader === 'two-attempts'
+    return [taskId, isPuzzle ? meanSolvedOf(sets) : meanAccuracyOf(sets)] as const
   })
   return new Map(accuracies.filter((entry): entry is [string, number] => entry[1] !== null))
 }
@@ -103,7 +147,8 @@ export function summarizeArm(
 /** Each arm against the one before it, and the last policy against the untrained one. */
 function differencesOf(evaluated: readonly Evaluated[], seed: number): DifferenceSummary[] {
   const isControl = (arm: string): boolean => controls.some((control) => control === arm)
-  const taught = evaluated.filter(({ arm }) => arm !== 'passage-in-prompt' && !isControl(arm))
+  const isLimit = (arm: string): boolean => limits.some((limit) => limit === arm)
+  const taught = evaluated.filter(({ arm }) => !isLimit(arm) && !isControl(arm))
   const pairs = taught.slice(1).map((after, index) => [after, taught[index]!] as const)
   const untrained = taught.find(({ arm }) => arm === 'policy-0')
   const last = taught.at(-1)
@@ -116,6 +161,11 @@ function differencesOf(evaluated: readonly Evaluated[], seed: number): Differenc
     pairs.push([last, untrained])
   // What is to be credited to the loop stands against every control.
   if (last) for (const each of evaluated) if (isControl(each.arm)) pairs.push([last, each])
+  // So does training with a configuration that nobody chose for the puzzle.
+  const fixed = taught.find(({ arm }) => arm === 'fixed-configuration')
+  if (fixed && last && last !== fixed && !pairs.some(([a, b]) => a === last && b === fixed))
+    pairs.push([last, fixed])
+  for (const each of evaluated) if (last && each.arm.startsWith('best-')) pairs.push([each, last])
   return pairs.flatMap(([a, b]) => {
     const shared = [...a.accuracies.keys()].filter((taskId) => b.accuracies.has(taskId))
     if (shared.length === 0) return []
@@ -130,7 +180,7 @@ function exampleOf(
   ledger: LedgerPort,
   runId: string,
   evaluated: readonly Evaluated[],
-  tasks: readonly PassageTask[],
+  tasks: readonly Task[],
 ): ExampleSummary | null {
   const frozen = evaluated.find(({ arm }) => arm === 'frozen')
   const last = evaluated.findLast(({ arm }) => arm.startsWith('policy-'))
@@ -147,7 +197,7 @@ function exampleOf(
     best = {
       candidateId: candidate!.id,
       title: task.title,
-      passage: task.passage,
+      passage: taskText(task),
       selfEdit: selfEditText(candidate!.promptKey, candidate!.text),
       flips,
     }
@@ -155,11 +205,7 @@ function exampleOf(
   return best
 }
 
-function flipOf(
-  before: AnswerRecord | undefined,
-  after: AnswerRecord,
-  { questions }: PassageTask,
-): FlippedAnswer[] {
+function flipOf(before: AnswerRecord | undefined, after: AnswerRecord, { questions }: Task): FlippedAnswer[] {
   const question = questions.find(({ id }) => id === after.questionId)
   if (!question || before?.verdict !== 'incorrect' || after.verdict !== 'correct') return []
   const { referenceAnswer } = question

@@ -2,7 +2,8 @@
 import { questionPrompt } from '../../src-shared/self-edit-prompts.ts'
 import type { Measurement, MindWeights, PassageAnswers, ProbeAnswer } from '../../src-shared/minds/mind.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
-import { answerTasks, type Answer, type Asked } from '../loop/inner-loop.ts'
+import type { Answer } from '../loop/inner-loop.ts'
+import { answerTasks, type Asked } from '../loop/passages.ts'
 import { routeQuestions } from './routing.ts'
 import { innerLoopOf, type MindTools, type Serving } from './tools.ts'
 

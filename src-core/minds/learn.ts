@@ -64,6 +64,7 @@ export async function learnPassage(
       { ...trial.error.data },
     )
   }
+  if (trial.status === 'untrained') throw new AppError('internal', 'A self-edit gave nothing to train on.')
   const { path, trained } = trial
   const sizeBytes = statSync(path).size
   const adapterSha256 = adopt(path)

@@ -1,10 +1,11 @@
 /** Trains edits as a mind's strategy says, and asks each trial about its own passage. */
 import type { Sampling } from '../../src-shared/compute-protocol.ts'
 import { deriveSeed, shuffledIndices } from '../../src-shared/random.ts'
-import { openBookPrompt, selfEditText } from '../../src-shared/self-edit-prompts.ts'
+import { openBookPrompt, selfEditMessage, selfEditText } from '../../src-shared/self-edit-prompts.ts'
 import type { StackedEdit } from '../../src-shared/minds/mind.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
 import { generationOf, runTrials, type EvaluatedTrial, type InnerLoopOptions } from '../loop/inner-loop.ts'
+import { passageExam } from '../loop/passages.ts'
 import { sampleSelfEdits, type SelfEdit } from '../loop/self-edits.ts'
 import { trainTexts } from '../loop/train-sequences.ts'
 import { innerLoopOf, type MindTools, type Serving } from './tools.ts'
@@ -38,14 +39,14 @@ export async function writeDrafts(
         )
       : { modelPath, adapters: [] }
   const requests = Array.from({ length: count }, (_, sample) => ({
-    task,
     promptKey: selfEdit.prompts[sample % selfEdit.prompts.length]!,
     seed: deriveSeed(mind.seed, ...seedParts, task.id, sample),
   }))
   const { temperature, topP, maxTokens, promptStyle } = selfEdit
   const sampling: Sampling = { temperature, topP, maxTokens, stop: [] }
   const options = { ...innerLoopOf(tools), modelPath: writer.modelPath, promptStyle }
-  const edits = await sampleSelfEdits(options, writer.adapters, requests, sampling)
+  const asked = requests.map(({ promptKey, seed }) => ({ ...selfEditMessage(promptKey, task), seed }))
+  const edits = await sampleSelfEdits(options, writer.adapters, asked, sampling)
   return edits.map((edit, index) => {
     const { promptKey, seed } = requests[index]!
     return { ...edit, promptKey, seed, text: selfEditText(promptKey, edit.completion.text) }
@@ -149,10 +150,9 @@ export async function tryLessons(
   return await runTrials(
     options,
     lessons.map(({ texts, rehearsed, anchors }, index) => ({
-      task,
+      exam: passageExam(task, false),
       name: `trial-${seed}-${index}`,
-      texts: [...texts, ...rehearsed],
-      alongside: anchors,
+      rows: [...[...texts, ...rehearsed].map((text) => ({ text })), ...anchors],
       seed: deriveSeed(seed, 'trial', index),
     })),
   )

@@ -1,7 +1,7 @@
 /** Counts what the loop of a recipe does: self-edits, trials, answers and the tokens of each. */
 import type { Work } from '../../src-shared/plan.ts'
 import { fixedPrompts } from '../loop/control-arms.ts'
-import type { EvaluationArm, Recipe } from '../../src-shared/recipe.ts'
+import { exhaustiveSize, type EvaluationArm, type Recipe } from '../../src-shared/recipe.ts'
 import { askedShare, type Workload } from './plan-workload.ts'
 
 /** Of the candidates, where all that beat the baseline are kept: assumed. */
@@ -69,6 +69,7 @@ export function armPart(arm: EvaluationArm, recipe: Recipe, workload: Workload):
     case 'equal-steps':
     case 'equal-tokens':
     case 'gold-answers':
+    case 'fixed-configuration':
     case 'teacher': {
       const learning = training(recipe, tasks * trials, workload.candidate, workload.sequences)
       return part(add(learning, answering(tasks * trials, workload)))
@@ -95,6 +96,11 @@ export function armPart(arm: EvaluationArm, recipe: Recipe, workload: Workload):
         }),
         false,
       )
+    case 'exhaustive': {
+      const adapters = tasks * exhaustiveSize(recipe) * trials
+      const learning = training(recipe, adapters, workload.candidate, workload.sequences)
+      return part(add(learning, answering(adapters, workload)))
+    }
     case 'shuffled-reward':
       return part(adaptation(1))
     case 'untrained':
@@ -136,6 +142,7 @@ function policyTraining({ outerLoop, selfEdit, selection }: Recipe, workload: Wo
       case 'best-of-group':
         return outerLoop.tasksPerRound
       case 'above-baseline':
+      case 'all-rewarded':
         return candidates * aboveBaselineShare
       case 'top-fraction':
         return candidates * selection.fraction

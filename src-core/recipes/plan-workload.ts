@@ -32,6 +32,7 @@ const selfEditPerPassage: Readonly<Record<SelfEditPromptKey, number>> = {
   rewrite: 2,
   'self-qa': 1.5,
   none: 0,
+  configuration: 0, // not about a passage
 }
 const charactersPerLine = 130 // of the original's published self-edits
 const endTokens = 1 // after every sequence and answer

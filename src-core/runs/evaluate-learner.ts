@@ -3,7 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { JobSpecOf } from '../../src-shared/api/job-spec.ts'
+import { AppError } from '../../src-shared/errors.ts'
 import type { LearnerReport } from '../../src-shared/learner-report.ts'
+import { isFewShotTaskset } from '../../src-shared/task.ts'
 import { evaluateLearner } from '../loop/evaluate-learner.ts'
 import { innerLoopSettings } from '../loop/inner-loop.ts'
 import { loadRecipe } from '../recipes/load-recipe.ts'
@@ -27,6 +29,11 @@ export async function evaluateRecipeLearner(
   const { modelPath, taskset, grader } = await prepareRun(recipe, tools)
   const { innerLoop, selfEdit } = recipe
   const { temperature, topP, maxTokens } = selfEdit
+  const [promptKey] = selfEdit.prompts
+  if (isFewShotTaskset(taskset) || promptKey === 'configuration' || promptKey === undefined) {
+    const message = `${recipe.name} is about puzzles; this evaluates how passages are learned. Use "selkie run start" with the recipe.`
+    throw new AppError('unsupported', message)
+  }
   const workFolder = await mkdtemp(join(tmpdir(), 'selkie-learner-'))
   try {
     return await evaluateLearner({
@@ -36,7 +43,7 @@ export async function evaluateRecipeLearner(
       modelPath,
       workFolder,
       tasks: taskset.splits[split].slice(0, passages),
-      promptKey: selfEdit.prompts[0]!,
+      promptKey,
       promptStyle: selfEdit.promptStyle,
       sampling: { temperature, topP, maxTokens, stop: [] },
       rules: innerLoop,

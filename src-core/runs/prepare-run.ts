@@ -4,17 +4,18 @@ import { AppError } from '../../src-shared/errors.ts'
 import { trainingSupport } from '../../src-shared/gguf/model-spec.ts'
 import type { LearnInput } from '../../src-shared/api/runs.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
-import { requirePassages, type AnyTaskset, type Taskset } from '../../src-shared/task.ts'
+import type { AnyTaskset, Task } from '../../src-shared/task.ts'
 import { createEndpointJudge } from '../graders/endpoint-judge.ts'
 import { exactMatchGrader } from '../graders/exact-match.ts'
 import type { Grader } from '../graders/grader.ts'
 import { createLocalJudge } from '../graders/local-judge.ts'
 import { createTeacher, type Teacher } from '../graders/teacher.ts'
 import { createTokenF1Grader } from '../graders/token-f1.ts'
+import { twoAttemptsGrader } from '../graders/two-attempts.ts'
 import type { ComputePort } from '../../src-shared/compute-protocol.ts'
 import { readGgufFile } from '../models/gguf-file.ts'
 import { hashFile } from '../models/inspect.ts'
-import { requireEnoughTasks } from '../loop/seal.ts'
+import { requireFitting } from '../loop/seal.ts'
 import { readTaskset } from '../tasksets/read-taskset.ts'
 import { learnRecipe, learnTaskset, noGrader } from './learn.ts'
 
@@ -31,14 +32,14 @@ export type PreparedRun = {
   readonly recipe: Recipe
   readonly modelPath: string
   readonly modelSha256: string
-  readonly taskset: Taskset
+  readonly taskset: AnyTaskset
   readonly grader: Grader
   readonly teacher?: Teacher
 }
 
 /** Throws `invalid_input`, `not_found`, `unsupported`, `corrupt_file`: all before anything is computed. */
 export async function prepareRun(recipe: Recipe, tools: RunTools): Promise<PreparedRun> {
-  const taskset = requirePassages(await readRecipeTaskset(recipe.taskset, tools.tasksetsFolder))
+  const taskset = await readRecipeTaskset(recipe.taskset, tools.tasksetsFolder)
   return await prepared(recipe, taskset, await createGrader(recipe, tools), tools)
 }
 
@@ -52,8 +53,13 @@ export async function prepareLearning(
 }
 
 /** A learning run from what its store has kept of it. Throws as prepareRun. */
-export async function preparedAgain(recipe: Recipe, taskset: Taskset, tools: RunTools): Promise<PreparedRun> {
-  const hasAnswer = taskset.splits.test.every(({ questions }) =>
+export async function preparedAgain(
+  recipe: Recipe,
+  taskset: AnyTaskset,
+  tools: RunTools,
+): Promise<PreparedRun> {
+  const tasks: readonly Task[] = taskset.splits.test
+  const hasAnswer = tasks.every(({ questions }) =>
     questions.every(({ referenceAnswer }) => referenceAnswer !== ''),
   )
   return await prepared(recipe, taskset, hasAnswer ? await createGrader(recipe, tools) : noGrader, tools)
@@ -61,7 +67,7 @@ export async function preparedAgain(recipe: Recipe, taskset: Taskset, tools: Run
 
 async function prepared(
   recipe: Recipe,
-  taskset: Taskset,
+  taskset: AnyTaskset,
   grader: Grader,
   tools: RunTools,
 ): Promise<PreparedRun> {
@@ -69,7 +75,7 @@ async function prepared(
   const support = trainingSupport(readGgufFile(modelPath))
   if (!support.training)
     throw new AppError('unsupported', `${modelPath}: ${support.reason}`, { path: modelPath })
-  requireEnoughTasks(recipe, taskset)
+  requireFitting(recipe, taskset)
   const { teacher } = recipe.evaluation
   return {
     ...{ recipe, modelPath, modelSha256: await hashFile(modelPath), taskset, grader },
@@ -93,6 +99,7 @@ export async function createGrader(
 ): Promise<Grader> {
   if (grader.type === 'exact') return exactMatchGrader
   if (grader.type === 'f1') return createTokenF1Grader(grader.threshold)
+  if (grader.type === 'two-attempts') return twoAttemptsGrader
   if (grader.endpoint) return createEndpointJudge({ endpoint: grader.endpoint, env })
   const modelPath = await resolveModel(grader.modelPath ?? '')
   const { threads, device } = place

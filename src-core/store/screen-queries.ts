@@ -25,7 +25,7 @@ export type RoundCandidate = Pick<CandidateRecord, 'round' | 'taskId' | 'promptK
   readonly reward: number | null
   readonly isSelected: 0 | 1
 }
-export type ArmAnswer = Pick<AnswerRecord, 'taskId' | 'trialId' | 'text' | 'verdict'>
+export type ArmAnswer = Pick<AnswerRecord, 'taskId' | 'trialId' | 'text' | 'verdict' | 'grader'>
 export type UnitTime = { readonly phase: string; readonly round: number | null; readonly seconds: number }
 export type RunCounts = {
   readonly answers: number // that a grader was asked about
@@ -191,7 +191,7 @@ export class ScreenQueries {
   /** In the order of the ledger. */
   answersOfArm(runId: string, arm: string): readonly ArmAnswer[] {
     return this.#all(
-      `select task_id as taskId, trial_id as trialId, text, verdict from answers
+      `select task_id as taskId, trial_id as trialId, text, verdict, grader from answers
        where run_id = ? and arm = ? order by +sequence`,
       runId,
       arm,

@@ -4,6 +4,7 @@ import type { SequenceView } from '../../src-shared/api/workbench.ts'
 import type { ComputePort, TrainSequence } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import type { TrialRecord } from '../../src-shared/records.ts'
+import type { TrainingRow } from '../../src-shared/training-row.ts'
 import { sequencesOf } from '../loop/inner-loop.ts'
 import type { Store } from '../store/store.ts'
 
@@ -39,7 +40,7 @@ export async function viewSequences(
   compute: ComputePort,
   signal: AbortSignal,
 ): Promise<readonly SequenceView[]> {
-  const group = [{ name: trial.id, texts: trial.sequences }]
+  const group = [{ name: trial.id, rows: rowsOf(trial) }]
   const [plain = []] = await sequencesOf({ compute, modelPath, signal }, group)
   const sequences = plain.map((sequence) => padded(sequence, paddedLengthOf(trial)))
   const { texts } = await compute.request(
@@ -54,6 +55,15 @@ export async function viewSequences(
       isInLoss: lossMask[place] === 1,
     })),
   }))
+}
+
+/** Where only a part of each text is in the loss, the trial says from which character on. */
+function rowsOf({ config, sequences }: TrialRecord): TrainingRow[] {
+  const { learnedFrom } = (config ?? {}) as { readonly learnedFrom?: readonly number[] } // sound: the loop wrote it
+  return sequences.map((text, index) => {
+    const from = learnedFrom?.[index] ?? 0
+    return from === 0 ? { text } : { prompt: text.slice(0, from), completion: text.slice(from) }
+  })
 }
 
 function paddedLengthOf({ config }: TrialRecord): number {

@@ -46,7 +46,7 @@ test('a recipe of chat style asks for self-edits in that format, the cue after i
   const [edit] = await sampleSelfEdits(
     { compute, signal, modelPath: chatModel, parallel: 1, threads: 1, promptStyle: 'chat-instruct' },
     [],
-    [{ task, promptKey: 'self-qa', seed: 1 }],
+    [{ ...selfEditMessage('self-qa', task), seed: 1 }],
     { temperature: 1, topP: 1, maxTokens: 4, stop: [] },
   )
   const { message, cue } = selfEditMessage('self-qa', task)

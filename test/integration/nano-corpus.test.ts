@@ -18,7 +18,7 @@ import {
 import { drawFrom } from '../../scripts/nano/draw.ts'
 import { vagueSentences, writeSelfEdit } from '../../scripts/nano/self-edits.ts'
 import { trainTexts } from '../../src-core/loop/train-sequences.ts'
-import { selfEditPrompt, selfEditPromptKeys, selfEditText } from '../../src-shared/self-edit-prompts.ts'
+import { selfEditPrompt, passagePromptKeys, selfEditText } from '../../src-shared/self-edit-prompts.ts'
 
 const byStage = curriculum.map((stage) => stageDocuments(nano.seed, stage))
 const documents = byStage.flat()
@@ -113,7 +113,7 @@ test('the sentences, prompts and labels bring no word of a real name but those',
       [...statements, ...followUps, ...questions].map((template) => fill(template, '', '')).concat(label),
     ),
     ...vagueSentences.map((template) => fill(template, '', '')),
-    ...selfEditPromptKeys.map((key) => selfEditPrompt(key, { title: '', passage: '' })),
+    ...passagePromptKeys.map((key) => selfEditPrompt(key, { title: '', passage: '' })),
   ].flatMap(wordsOf)
   expect([...new Set(fixed)].filter((word) => realWords.has(word) && !commonWords.includes(word))).toEqual([])
 })
@@ -165,7 +165,7 @@ test('every question is followed by an answer, and of the two only the answer is
 })
 
 test('of a self-edit the prompt is given and the rest is learned', () => {
-  const ends = selfEditPromptKeys
+  const ends = passagePromptKeys
     .filter((key) => key !== 'none')
     .map(
       (key) => selfEditPrompt(key, { title: '', passage: '' }).split('Passage: \n\n\n') as [string, string],
@@ -254,7 +254,7 @@ function qualityOf(country: Country, texts: readonly string[]): Quality {
 }
 
 test('every self-edit gives texts to train on, and their quality is uneven', () => {
-  for (const key of selfEditPromptKeys.filter((each) => each !== 'none')) {
+  for (const key of passagePromptKeys.filter((each) => each !== 'none')) {
     const edits = Array.from({ length: 1_000 }, (_, number) => {
       const draw = drawFrom('quality', key, number)
       const country = inventedCountry(draw, 6)

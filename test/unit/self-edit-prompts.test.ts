@@ -3,14 +3,14 @@ import {
   openBookPrompt,
   questionPrompt,
   selfEditPrompt,
-  selfEditPromptKeys,
+  passagePromptKeys,
   selfEditText,
 } from '../../src-shared/self-edit-prompts.ts'
 
 const task = { title: 'Ulmenia', passage: 'Ulmenia lies in Orvath.\n' }
 
 test('every prompt holds title and passage, and differs from the others', () => {
-  const keys = selfEditPromptKeys.filter((key) => key !== 'none')
+  const keys = passagePromptKeys.filter((key) => key !== 'none')
   const prompts = keys.map((key) => selfEditPrompt(key, task))
   for (const prompt of prompts) expect(prompt).toContain('Passage: Ulmenia\nUlmenia lies in Orvath.\n\n')
   expect(new Set(prompts).size).toBe(keys.length)
