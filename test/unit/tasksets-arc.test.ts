@@ -159,9 +159,7 @@ describe('the forms', () => {
     const path = folderWith({
       'challenges.json': Object.fromEntries(Object.keys(numbered(0, 1000)).map((id) => [id, large])),
     })
-    const started = performance.now()
     expect(puzzlesOf(await read(path)).length).toBe(1000)
-    expect(performance.now() - started).toBeLessThan(15_000)
   })
 })
 
