@@ -16,6 +16,13 @@ export const percent = (value: number): string => `${(value * 100).toFixed(1)} %
 /** Text from elsewhere in one line, without what a terminal would take for a command. */
 export const oneLine = (text: string): string => text.replace(/\p{C}/gu, ' ')
 
+/** Text from elsewhere, line by line, likewise. */
+export const indented = (text: string): string =>
+  text
+    .split('\n')
+    .map((line) => `  ${line.replace(/\p{Cc}/gu, ' ')}`)
+    .join('\n')
+
 /** A time span to the nearest unit that says enough: 45 s, 12 min, 3 h 5 min. */
 export function duration(seconds: number): string {
   if (seconds < 60) return `${Math.ceil(seconds)} s`

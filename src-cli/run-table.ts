@@ -3,13 +3,17 @@ import {
   armTitle,
   type ArmSummary,
   type DifferenceSummary,
+  type ExampleSummary,
   type RunSummary,
 } from '../src-shared/run-summary.ts'
-import { percent } from './format.ts'
+import { passageWords, puzzleWords, type TaskWords } from '../src-shared/task-words.ts'
+import { indented, percent } from './format.ts'
+import { describePuzzle } from './puzzle-example.ts'
 
-export function describeSummary({ arms, differences, example }: RunSummary): string {
+/** `words`: of what the run is about. */
+export function describeSummary({ arms, differences, example }: RunSummary, words: TaskWords): string {
   return [
-    ...armTable(arms),
+    ...armTable(arms, words),
     '',
     ...differences.map(difference),
     ...(example === null
@@ -17,20 +21,24 @@ export function describeSummary({ arms, differences, example }: RunSummary): str
       : [
           '',
           `What one self-edit did (${example.candidateId}):`,
-          indented(example.passage),
-          'was read, and this was written:',
-          indented(example.selfEdit),
-          ...example.flips.map(
-            ({ question, before, after }) =>
-              `  ${question}\n    before: ${before || '(nothing)'}\n    after:  ${after}`,
-          ),
+          ...(words === puzzleWords ? describePuzzle(example) : describePassage(example)),
         ]),
   ].join('\n')
 }
 
-export function armTable(arms: readonly ArmSummary[]): string[] {
+const describePassage = ({ passage, selfEdit, flips }: ExampleSummary): string[] => [
+  indented(passage),
+  'was read, and this was written:',
+  indented(selfEdit),
+  ...flips.map(
+    ({ question, before, after }) =>
+      `  ${question}\n    before: ${before || '(nothing)'}\n    after:  ${after}`,
+  ),
+]
+
+export function armTable(arms: readonly ArmSummary[], { tasks }: TaskWords = passageWords): string[] {
   const width = Math.max(...arms.map(({ name }) => armTitle(name).length))
-  const head = `${'accuracy'.padEnd(width)}   mean   95 % interval     passages  answers  empty  ungraded`
+  const head = `${'accuracy'.padEnd(width)}   mean   95 % interval${tasks.padStart(13)}  answers  empty  ungraded`
   const rows = arms.map((arm) => {
     const { name, n, passages, emptyAnswers, ungraded } = arm
     const numbers = [
@@ -53,10 +61,3 @@ function difference({ a, b, mean, low, high }: DifferenceSummary): string {
 }
 
 const percentOf = (share: number | null): string => (share === null ? '–' : percent(share))
-
-/** Model output is shown line by line, without control characters. */
-const indented = (text: string): string =>
-  text
-    .split('\n')
-    .map((line) => `  ${line.replace(/\p{Cc}/gu, ' ')}`)
-    .join('\n')

@@ -2,6 +2,7 @@
 import type { RowKind } from '../src-shared/api/contract.ts'
 import type { RunReport } from '../src-shared/api/runs.ts'
 import { AppError } from '../src-shared/errors.ts'
+import { taskWordsOf } from '../src-shared/task-words.ts'
 import type { LedgerRow, Run, StoreReport } from '../src-shared/records.ts'
 import type { FsckFlags } from './commands/fsck.ts'
 import type { RunFlags, StartFlags } from './commands/run.ts'
@@ -105,7 +106,7 @@ function describeRun({ run, isWorkedOn, summary, headHash }: RunReport): string 
   return [
     `Run ${run.id} (${run.name}, seed ${run.seed ?? 'not recorded'}): ${statusOf(run, isWorkedOn)}`,
     `ledger ${headHash}`,
-    ...(summary ? ['', describeSummary(summary)] : []),
+    ...(summary ? ['', describeSummary(summary, taskWordsOf(run.config))] : []),
   ].join('\n')
 }
 

@@ -19,3 +19,7 @@ export const puzzleWords: TaskWords = {
   question: 'test input',
   questions: 'test inputs',
 }
+
+/** By a run's configuration, which for a recipe of puzzles has few-shot settings. */
+export const taskWordsOf = (config: unknown): TaskWords =>
+  typeof config === 'object' && config !== null && 'fewShot' in config ? puzzleWords : passageWords

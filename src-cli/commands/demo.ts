@@ -9,7 +9,8 @@ export type DemoFlags = RunFlags & { readonly recipe: string; readonly seed?: nu
 const examples = `
 Examples:
   selkie demo
-  selkie demo --seed 7 --json`
+  selkie demo --seed 7 --json
+  selkie demo --recipe grid-demo   puzzles instead of passages`
 
 export function demoCommand(): Command {
   return new Command('demo')

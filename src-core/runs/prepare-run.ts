@@ -49,6 +49,10 @@ export async function prepareLearning(
   settings: Recipe,
   tools: RunTools,
 ): Promise<PreparedRun> {
+  if (settings.fewShot) {
+    const message = `The recipe "${settings.name}" is for puzzles, and a passage is to be learned. Name a recipe for passages, e.g. --recipe demo.`
+    throw new AppError('invalid_input', message)
+  }
   return await preparedAgain(learnRecipe(input, settings), learnTaskset(input), tools)
 }
 

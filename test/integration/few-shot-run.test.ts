@@ -178,7 +178,7 @@ test('arms draw the same random numbers for the same puzzle', () => {
 test('the views of a test input and their votes are kept with its answer', () => {
   const [solved] = rows('answers').filter(({ arm }) => arm === 'fixed-configuration')
   expect(solved!.judge).toMatchObject({
-    predictions: [{ view: 'identity' }, { view: 'identity' }, { view: 'transpose' }],
+    predictions: [{ view: 'identity' }, { view: 'flip-up-down' }],
     tally: expect.any(Array),
   })
 })
