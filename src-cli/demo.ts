@@ -1,15 +1,12 @@
 /** What `selkie demo` does and prints: a run of a demo's recipe, and where to look at it. */
-import { join } from 'node:path'
 import type { RunSummary } from '../src-shared/run-summary.ts'
 import { passageWords, puzzleWords, taskWordsOf } from '../src-shared/task-words.ts'
 import { AppError } from '../src-shared/errors.ts'
 import type { DemoFlags } from './commands/demo.ts'
-import { findRoot } from './host.ts'
 import { followRun } from './follow-run.ts'
 import { duration } from './format.ts'
 import { runCommand } from './run-command.ts'
 import { describeSummary } from './run-table.ts'
-import { loadRecipe } from '../src-core/recipes/load-recipe.ts'
 import { defaultStoreFolder } from '../src-core/system/store-folder.ts'
 
 type DemoResult = RunSummary & {
@@ -39,17 +36,26 @@ export async function runDemo({
     { store, ...(json && { json }) },
     async (tools): Promise<DemoResult> => {
       const started = performance.now()
-      const { recipe: settings } = await loadRecipe(recipe, join(findRoot(), 'resources', 'recipes'))
-      const words = taskWordsOf(settings)
-      tools.say(words === puzzleWords ? ofPuzzles : ofPassages)
       const begin = { recipe, ...(seed !== undefined && { seed }) }
-      const { run, summary } = await followRun(tools, () => tools.api.call('runs.start', begin))
+      const { run, summary } = await followRun(tools, async () => {
+        const id = await tools.api.call('runs.start', begin)
+        const { config } = (await tools.api.call('runs.show', id)).run
+        tools.say(taskWordsOf(config) === puzzleWords ? ofPuzzles : ofPassages)
+        return id
+      })
       if (!summary) {
         const message = `The run is ${run.status}. "npm run -s selkie -- run resume ${run.id}" goes on with it.`
         throw new AppError('cancelled', message, { runId: run.id })
       }
       const seconds = (performance.now() - started) / 1000
-      return { runId: run.id, seed: run.seed, seconds, store, tasks: words.tasks, ...summary }
+      return {
+        runId: run.id,
+        seed: run.seed,
+        seconds,
+        store,
+        tasks: taskWordsOf(run.config).tasks,
+        ...summary,
+      }
     },
     describe,
   )

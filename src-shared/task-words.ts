@@ -6,18 +6,26 @@ export type TaskWords = {
   readonly questions: string
 }
 
-export const passageWords: TaskWords = {
+export const passageWords = {
   task: 'passage',
   tasks: 'passages',
   question: 'question',
   questions: 'questions',
-}
+} as const satisfies TaskWords
 
-export const puzzleWords: TaskWords = {
+export const puzzleWords = {
   task: 'puzzle',
   tasks: 'puzzles',
   question: 'test input',
   questions: 'test inputs',
+} as const satisfies TaskWords
+
+/** For passages and puzzles side by side. */
+export const mixedWords: TaskWords = {
+  task: 'task',
+  tasks: 'tasks',
+  question: 'question',
+  questions: 'questions',
 }
 
 /** By a run's configuration, which for a recipe of puzzles has few-shot settings. */

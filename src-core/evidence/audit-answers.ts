@@ -1,6 +1,6 @@
 /** Answers that say nothing, answers without a verdict, seeds that nobody wrote down, padding that was learned. */
 import type { ReportFinding } from '../../src-shared/api/evidence.ts'
-import type { RunEvidence } from './evidence.ts'
+import { wordsOf, type RunEvidence } from './evidence.ts'
 import { answerRow, finding, percent, runRow } from './finding.ts'
 import { isEmpty } from './lines.ts'
 
@@ -13,14 +13,20 @@ export function auditAnswers(evidence: RunEvidence): ReportFinding[] {
   return [...emptyAnswers(evidence), ...ungraded(evidence), ...seedsMissing(evidence), ...padding(evidence)]
 }
 
-function emptyAnswers({ run, arms }: RunEvidence): ReportFinding[] {
+function emptyAnswers(evidence: RunEvidence): ReportFinding[] {
+  const { run, arms } = evidence
   return [...arms].flatMap(([arm, answers]) => {
     const empty = answers.filter(isEmpty)
     if (empty.length <= Math.max(fewEmpty, emptyShare * answers.length)) return []
     const graded = answers.filter((answer) => !isEmpty(answer) && answer.verdict !== 'ungraded')
     const correct = graded.filter(({ verdict }) => verdict === 'correct').length
     const others = graded.length > 0 ? ` Of the others ${percent(correct / graded.length)} are correct.` : ''
-    const message = `${empty.length} of ${answers.length} answers of ${run.id} (${arm}) are empty, ${percent(empty.length / answers.length)}: they count as incorrect, and say more about how answers end than about what was learned.${others} Look whether end tokens of a padding are trained on.`
+    const share = percent(empty.length / answers.length)
+    const which = `${empty.length} of ${answers.length} answers of ${run.id} (${arm})`
+    const message =
+      wordsOf(evidence).task === 'puzzle'
+        ? `${which} have no attempt, ${share}: in no view did the model write a grid. They count as incorrect.${others}`
+        : `${which} are empty, ${share}: they count as incorrect, and say more about how answers end than about what was learned.${others} Look whether end tokens of a padding are trained on.`
     return [
       finding(
         `empty-answers/${run.id}/${arm}`,

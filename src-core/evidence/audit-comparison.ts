@@ -1,7 +1,8 @@
 /** Whether what is compared can be compared: steps, settings, passages; and whether a difference was shown at all. */
 import type { ReportDifference, ReportFinding, ReportLine, ReportRun } from '../../src-shared/api/evidence.ts'
+import { reportWords } from '../../src-shared/report/report-words.ts'
 import type { Task } from '../../src-shared/task.ts'
-import { isEvaluated, learnedTextOf, mainArm, type RunEvidence } from './evidence.ts'
+import { isEvaluated, learnedTextOf, mainArm, wordsOf, type RunEvidence } from './evidence.ts'
 import { finding, points, runRow, taskRow } from './finding.ts'
 import { plainOf } from './plain-words.ts'
 
@@ -17,6 +18,7 @@ function unequalSteps(lines: readonly ReportRun[]): ReportFinding[] {
   const between = stepsFinding(
     '',
     compared.map((line) => ({ line, run: line.id })),
+    compared.every(({ tasks }) => tasks === 'puzzles'),
   )
   // An arm of equal steps answers the question.
   const open = lines.filter(({ arms }) => !arms.some(({ name }) => name === 'equal-steps'))
@@ -24,6 +26,7 @@ function unequalSteps(lines: readonly ReportRun[]): ReportFinding[] {
     stepsFinding(
       `/${run.id}`,
       run.arms.filter(({ name }) => isEvaluated(name)).map((line) => ({ line, run: run.id })),
+      run.tasks === 'puzzles',
     ),
   )
   return [...between, ...within]
@@ -31,18 +34,22 @@ function unequalSteps(lines: readonly ReportRun[]): ReportFinding[] {
 
 type Compared = { readonly line: ReportLine; readonly run: string }
 
-function stepsFinding(where: string, all: readonly Compared[]): ReportFinding[] {
+/** `chosen`: the self-edits say how many steps there are. */
+function stepsFinding(where: string, all: readonly Compared[], chosen: boolean): ReportFinding[] {
   const known = all.filter(
     (each): each is Compared & { line: { stepsPerEdit: number } } => (each.line.stepsPerEdit ?? 0) > 0,
   )
   const steps = known.map(({ line }) => line.stepsPerEdit)
   if (known.length < 2 || Math.max(...steps) <= unequalFactor * Math.min(...steps)) return []
   const list = known.map(({ line }) => `${line.name} ${Math.round(line.stepsPerEdit)}`).join(', ')
-  const message = `The adapters were trained for different numbers of steps (per self-edit: ${list}): a difference between them may be more training, not better text. Compare with an arm of equal steps.`
+  const found = `The adapters were trained for different numbers of steps (per self-edit: ${list})`
+  const message = chosen
+    ? `${found}: how long is trained is part of what a self-edit about a puzzle chooses. A difference between arms is one of all that was chosen together.`
+    : `${found}: a difference between them may be more training, not better text. Compare with an arm of equal steps.`
   return [
     finding(
       `unequal-steps${where}`,
-      'warning',
+      chosen ? 'note' : 'warning',
       message,
       [...new Set(known.map(({ run }) => run))].map(runRow),
     ),
@@ -100,7 +107,8 @@ function learnedElsewhere(runs: readonly RunEvidence[]): ReportFinding[] {
   for (const { run, candidates, tasks } of runs)
     for (const { candidate } of candidates)
       if (candidate.arm === 'train') learned.set(plainTextOf(tasks.get(candidate.taskId)), run.id)
-  return runs.flatMap(({ run, arms, tasks }) => {
+  return runs.flatMap((evidence) => {
+    const { run, arms, tasks } = evidence
     const tested = new Set(
       [...arms]
         .filter(([arm]) => isEvaluated(arm))
@@ -111,7 +119,7 @@ function learnedElsewhere(runs: readonly RunEvidence[]): ReportFinding[] {
       return owner !== undefined && owner !== run.id
     })
     if (both.length === 0) return []
-    const message = `${run.id} is tested on ${both.length} passages that another run of this report learned from. If its policy comes from there, what is measured is memory.`
+    const message = `${run.id} is tested on ${both.length} ${wordsOf(evidence).tasks} that another run of this report learned from. If its policy comes from there, what is measured is memory.`
     return [
       finding(
         `contamination-between/${run.id}`,
@@ -143,7 +151,8 @@ function inTheNoise(
   const isOfPolicy = /\/policy-[1-9]\d*$/.test(a) && b.endsWith('/policy-0')
   const isOfImport = a.endsWith('/self-edits') && b.endsWith('/frozen')
   if ((!isBetweenRuns && !isOfPolicy && !isOfImport) || low > 0 || high < 0) return []
-  const how = paired ? `paired over ${passages} passages` : 'over different passages'
+  const { tasks } = reportWords(runs.map((run) => wordsOf(run)))
+  const how = paired ? `paired over ${passages} ${tasks}` : `over different ${tasks}`
   const message = `No difference shown between ${a} and ${b}: ${points(mean)} points, and the 95 % interval from ${points(low)} to ${points(high)} contains zero (${how}). Do not call either better.`
   const rows = [...new Set([a, b].map((name) => name.split('/')[0]!))].filter((id) => ids.has(id)).map(runRow)
   return [finding(`no-difference/${a}-${b}`, 'note', message, rows)]

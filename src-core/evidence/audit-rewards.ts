@@ -1,6 +1,6 @@
 /** Whether rewards tell candidates apart, and what choosing the best of them is worth. */
 import type { ReportFinding, ReportRun } from '../../src-shared/api/evidence.ts'
-import type { RunEvidence } from './evidence.ts'
+import { wordsOf, type RunEvidence } from './evidence.ts'
 import { candidateRow, finding, percent } from './finding.ts'
 import { rewardGroups } from './lines.ts'
 import { bestOfK } from '../../src-shared/stats/best-of-k.ts'
@@ -23,10 +23,9 @@ export function auditRewards(evidence: RunEvidence, line: ReportRun): ReportFind
 }
 
 /** Records with means alone: what the line says, without trials to look at. */
-function ofRepetitions(
-  { run, candidates }: RunEvidence,
-  { rewardReliability, bestOfK }: ReportRun,
-): ReportFinding[] {
+function ofRepetitions(evidence: RunEvidence, { rewardReliability, bestOfK }: ReportRun): ReportFinding[] {
+  const { run, candidates } = evidence
+  const words = wordsOf(evidence)
   const rows = rowsOf(run.id, candidates, 'train')
   return [
     ...(rewardReliability !== null && rewardReliability < lowReliability
@@ -34,7 +33,7 @@ function ofRepetitions(
           finding(
             `low-reliability/${run.id}/train`,
             'warning',
-            `The reward of ${run.id} has a reliability of ${rewardReliability.toFixed(2)}: of the spread between candidates of a passage only that share is real. Use more trials before you choose.`,
+            `The reward of ${run.id} has a reliability of ${rewardReliability.toFixed(2)}: of the spread between candidates of a ${words.task} only that share is real. Use more trials before you choose.`,
             rows,
           ),
         ]
@@ -54,7 +53,8 @@ function ofRepetitions(
 
 type Groups = readonly (readonly (readonly number[])[])[]
 
-function reliability({ run, candidates }: RunEvidence, arm: string, groups: Groups): ReportFinding[] {
+function reliability(evidence: RunEvidence, arm: string, groups: Groups): ReportFinding[] {
+  const { run, candidates } = evidence
   const trials = Math.max(0, ...groups.flat().map(({ length }) => length))
   const complete = groups
     .map((group) => group.filter(({ length }) => length === trials))
@@ -68,7 +68,7 @@ function reliability({ run, candidates }: RunEvidence, arm: string, groups: Grou
     needed === null
       ? 'The candidates cannot be told apart at all.'
       : `About ${needed} trials a candidate would reach 0.80.`
-  const message = `The reward of ${run.id} (${arm}) has a reliability of ${reliabilityOfMean.toFixed(2)}: of the spread between candidates of a passage only that share is real, the rest is the luck of ${trials} trials. ${advice}`
+  const message = `The reward of ${run.id} (${arm}) has a reliability of ${reliabilityOfMean.toFixed(2)}: of the spread between candidates of a ${wordsOf(evidence).task} only that share is real, the rest is the luck of ${trials} trials. ${advice}`
   return [finding(`low-reliability/${run.id}/${arm}`, 'warning', message, rowsOf(run.id, candidates, arm))]
 }
 

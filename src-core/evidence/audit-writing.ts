@@ -2,7 +2,7 @@
 import type { ReportFinding } from '../../src-shared/api/evidence.ts'
 import { meanOf } from '../../src-shared/stats/means.ts'
 import { diversityOf } from '../views/diversity.ts'
-import type { CandidateEvidence, RunEvidence } from './evidence.ts'
+import { wordsOf, type CandidateEvidence, type RunEvidence } from './evidence.ts'
 import { candidateRow, finding } from './finding.ts'
 import { groupsOf } from './lines.ts'
 
@@ -85,7 +85,7 @@ function drift(evidence: RunEvidence, round: Round, first: Round): ReportFinding
 function empty(evidence: RunEvidence, round: Round): ReportFinding[] {
   const silent = round.filter(({ candidate }) => candidate.text.trim() === '')
   if (silent.length <= emptyShare * round.length) return []
-  const message = `${silent.length} of ${round.length} self-edits in round ${roundOf(round)} of ${evidence.run.id} are empty: with them only the passage is trained on.`
+  const message = `${silent.length} of ${round.length} self-edits in round ${roundOf(round)} of ${evidence.run.id} are empty: with them ${wordsOf(evidence).task === 'puzzle' ? 'nothing is trained' : 'only the passage is trained on'}.`
   return [
     finding(
       `empty-self-edits/${evidence.run.id}/round-${roundOf(round)}`,

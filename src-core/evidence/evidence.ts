@@ -9,6 +9,7 @@ import type {
 } from '../../src-shared/records.ts'
 import { gridText } from '../../src-shared/few-shot/grid.ts'
 import { isFewShot, splits, type Split, type Task } from '../../src-shared/task.ts'
+import { passageWords, puzzleWords } from '../../src-shared/task-words.ts'
 import { importOf } from '../imports/keep-import.ts'
 import { accuracyOf } from '../loop/rewards.ts'
 import type { Store } from '../store/store.ts'
@@ -120,6 +121,10 @@ export const learnedTextOf = (task: Task): string =>
   isFewShot(task)
     ? task.demonstrations.map(({ input, output }) => `${gridText(input)} > ${gridText(output)}`).join('\n')
     : task.passage
+
+/** What the run's tasks are called. */
+export const wordsOf = ({ tasks, form }: RunEvidence): typeof passageWords | typeof puzzleWords =>
+  form === 'few-shot' || [...tasks.values()].some(isFewShot) ? puzzleWords : passageWords
 
 /** Those whose accuracy is a result: no baselines of a round, no candidates that the policy learns from. */
 export const isEvaluated = (arm: string): boolean => arm !== 'train' && !arm.startsWith('baseline-')

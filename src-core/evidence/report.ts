@@ -12,7 +12,7 @@ import { meanOf } from '../../src-shared/stats/means.ts'
 import type { Store } from '../store/store.ts'
 import { auditRuns } from './audits.ts'
 import { differencesOf, everyPair, sideOf } from './differences.ts'
-import { findRun, isEvaluated, mainArm, readEvidence, type RunEvidence } from './evidence.ts'
+import { findRun, isEvaluated, mainArm, readEvidence, type RunEvidence, wordsOf } from './evidence.ts'
 import { bcaOfArm, lineOfArm } from './lines.ts'
 
 /** `names` as findRun takes them; the same run named twice is one. Throws as findRun. */
@@ -55,6 +55,7 @@ function reportRun(evidence: RunEvidence): ReportRun {
     ...main,
     name: run.id,
     id: run.id,
+    tasks: wordsOf(evidence).tasks,
     arm,
     bca: bcaOfArm(evidence, arm),
     adapterBytes: evidence.adapterBytes,

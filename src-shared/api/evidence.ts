@@ -52,6 +52,7 @@ export type Effort = {
 }
 export type ReportRun = ReportArm & {
   readonly id: string
+  readonly tasks: 'passages' | 'puzzles' // what the run is about; `passages` counts either
   readonly arm: string | null // the one that the line is about
   readonly bca: Estimate // the same mean, bias-corrected and accelerated
   readonly adapterBytes: number | null // of one adapter

@@ -3,12 +3,14 @@ import type { ContinualMatrix, EvidenceReport, ReportDifference, ReportRun } fro
 import {
   decimal,
   differenceWords,
-  methods,
+  methodsOf,
   percent,
   probability,
+  reportWords,
   whole,
   withInterval,
 } from './report-words.ts'
+import type { TaskWords } from '../task-words.ts'
 
 const signs: Readonly<Record<string, string>> = {
   '&': '&amp;',
@@ -44,10 +46,12 @@ ${findings.length === 0 ? '<p>None.</p>' : `<ul>${findings.map(({ severity, mess
 ${accuracyChart(runs)}
 ${accuracyTable(runs)}
 ${runs.map(armTable).join('\n')}
-${differences.length > 0 ? `<h2>Differences</h2>\n${differenceChart(differences)}\n${differenceTable(differences)}` : ''}
+${differences.length > 0 ? `<h2>Differences</h2>\n${differenceChart(differences)}\n${differenceTable(differences, reportWords(runs))}` : ''}
 ${continual.map(continualPart).join('\n')}
 <h2>Methods</h2>
-<ul>${methods.map((method) => `<li>${text(method)}</li>`).join('\n')}</ul>
+<ul>${methodsOf(reportWords(runs))
+    .map((method) => `<li>${text(method)}</li>`)
+    .join('\n')}</ul>
 <h2>What it rests on</h2>
 ${table(
   ['run', 'source', 'model', 'seed', 'Selkie', 'ledger'],
@@ -74,14 +78,15 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
     .map((row) => `<tr>${row.map((cell) => `<td>${text(cell)}</td>`).join('')}</tr>`)
     .join('\n')}</tbody></table>`
 
-const accuracyTable = (runs: readonly ReportRun[]): string =>
-  table(
+function accuracyTable(runs: readonly ReportRun[]): string {
+  const { tasks, questions } = reportWords(runs)
+  return table(
     [
       'run',
       'macro, 95 % interval',
       'micro',
-      'passages',
-      'questions',
+      tasks,
+      questions,
       'empty',
       'ungraded',
       'steps per self-edit',
@@ -109,6 +114,7 @@ const accuracyTable = (runs: readonly ReportRun[]): string =>
         : ['–', '–', '–', '–']),
     ]),
   )
+}
 
 function armTable({ name, arms }: ReportRun): string {
   if (arms.length < 2) return ''
@@ -123,14 +129,14 @@ function armTable({ name, arms }: ReportRun): string {
   return `<h3>Arms of ${text(name)}</h3>\n${table(['arm', 'macro, 95 % interval', 'micro', 'answers', 'empty', 'steps per self-edit'], rows)}`
 }
 
-const differenceTable = (differences: readonly ReportDifference[]): string =>
+const differenceTable = (differences: readonly ReportDifference[], { tasks }: TaskWords): string =>
   table(
     ['a − b', 'macro, 95 % interval', 'over', 'p', 'p, corrected', 'shown'],
     differences.map((each) => [
       ...[
         `${each.a} − ${each.b}`,
         differenceWords(each),
-        `${each.passages} passages, ${each.paired ? 'paired' : 'not paired'}`,
+        `${each.passages} ${tasks}, ${each.paired ? 'paired' : 'not paired'}`,
       ],
       ...[probability(each.pValue), probability(each.pCorrected), each.verdict],
     ]),

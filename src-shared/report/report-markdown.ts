@@ -3,9 +3,10 @@ import type { EvidenceReport } from '../api/evidence.ts'
 import {
   decimal,
   differenceWords,
-  methods,
+  methodsOf,
   percent,
   probability,
+  reportWords,
   whole,
   withInterval,
 } from './report-words.ts'
@@ -25,6 +26,7 @@ const table = (head: readonly string[], rows: readonly (readonly string[])[]): s
 ]
 
 export function reportMarkdown({ runs, differences, continual, findings }: EvidenceReport): string {
+  const words = reportWords(runs)
   return [
     `# Report of ${plain(runs.map(({ name }) => name).join(', '))}`,
     '',
@@ -42,8 +44,8 @@ export function reportMarkdown({ runs, differences, continual, findings }: Evide
         'run',
         'macro, 95 % interval',
         'micro',
-        'passages',
-        'questions',
+        words.tasks,
+        words.questions,
         'empty',
         'ungraded',
         'steps per self-edit',
@@ -79,7 +81,7 @@ export function reportMarkdown({ runs, differences, continual, findings }: Evide
             differences.map((each) => [
               `${each.a} − ${each.b}`,
               differenceWords(each),
-              `${each.passages} passages, ${each.paired ? 'paired' : 'not paired'}`,
+              `${each.passages} ${words.tasks}, ${each.paired ? 'paired' : 'not paired'}`,
               probability(each.pCorrected),
               each.verdict,
             ]),
@@ -103,7 +105,7 @@ export function reportMarkdown({ runs, differences, continual, findings }: Evide
     '',
     '## Methods',
     '',
-    ...methods.map((method) => `- ${method}`),
+    ...methodsOf(words).map((method) => `- ${method}`),
     '',
     '## What it rests on',
     '',

@@ -2,8 +2,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
+import { describeSummary } from '../../src-cli/run-table.ts'
 import { fsck } from '../../src-core/store/fsck.ts'
 import { openStore, type Store } from '../../src-core/store/store.ts'
+import type { EvidenceReport } from '../../src-shared/api/evidence.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import {
   configurationGrid,
@@ -11,10 +13,12 @@ import {
   readConfiguration,
 } from '../../src-shared/few-shot/configuration.ts'
 import type { AnswerRecord, LedgerRecords, LedgerTable } from '../../src-shared/records.ts'
+import { reportMarkdown } from '../../src-shared/report/report-markdown.ts'
 import type { RunSummary } from '../../src-shared/run-summary.ts'
+import { puzzleWords } from '../../src-shared/task-words.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 import { writeTinyGrids } from './tiny-grids.ts'
-import { doneRun, startSelkie } from './tiny-run.ts'
+import { doneRun, selkie, startSelkie } from './tiny-run.ts'
 
 const folder = temporaryFolder()
 const undisturbed = join(folder, 'undisturbed')
@@ -181,4 +185,17 @@ test('the views of a test input and their votes are kept with its answer', () =>
     predictions: [{ view: 'identity' }, { view: 'flip-up-down' }],
     tally: expect.any(Array),
   })
+})
+
+test('a report and the results speak of puzzles', () => {
+  const { output } = selkie('report', runId, '--store', undisturbed)
+  const report = output as EvidenceReport // sound: what the command says it prints
+  expect(report.runs).toMatchObject([{ tasks: 'puzzles', passages: 2, questions: 3 }])
+  expect(report.findings.map(({ message }) => message)).toContainEqual(
+    expect.stringContaining('how long is trained is part of what a self-edit about a puzzle chooses'),
+  )
+  for (const text of [reportMarkdown(report), describeSummary(summary, puzzleWords)]) {
+    expect(text).toContain('puzzles')
+    expect(text).not.toMatch(/passage/)
+  }
 })
