@@ -8,7 +8,6 @@ import * as z from 'zod'
 import type { CapsuleCheck } from '../../src-shared/api/capsules.ts'
 import { canonicalJson, type Json } from '../../src-shared/canonical-json.ts'
 import { AppError } from '../../src-shared/errors.ts'
-import type { Taskset } from '../../src-shared/task.ts'
 import { genesis, link } from '../store/chain.ts'
 import type { Store } from '../store/store.ts'
 import { chains } from '../store/tables.ts'
@@ -16,7 +15,13 @@ import { tasksetSha256 } from '../tasksets/taskset-hash.ts'
 
 const text = z.string()
 const question = z.object({ id: text, question: text, referenceAnswer: text, aliases: z.array(text) })
-const tasks = z.array(z.object({ id: text, title: text, passage: text, questions: z.array(question) }))
+const splitsOf = <Task extends z.ZodType>(task: Task) =>
+  z.object({ train: z.array(task), validation: z.array(task), test: z.array(task) })
+const questions = z.array(question)
+const passages = splitsOf(z.object({ id: text, title: text, passage: text, questions }))
+const grid = z.array(z.array(z.int()))
+const demonstrations = z.array(z.object({ input: grid, output: grid }))
+const puzzles = splitsOf(z.object({ id: text, title: text, demonstrations, questions }))
 const capsuleSchema = z.object({
   selkieCapsule: z.literal(1),
   run: z.object({
@@ -33,7 +38,7 @@ const capsuleSchema = z.object({
   model: z.object({ name: text, sha256: text }),
   taskset: z.object({
     ...{ name: text, sha256: text },
-    splits: z.object({ train: tasks, validation: tasks, test: tasks }),
+    splits: z.union([passages, puzzles]),
   }),
   ledger: z.array(
     z.object({
@@ -55,7 +60,7 @@ export function packCapsule(store: Store, runId: string): Uint8Array {
     throw new AppError('conflict', `Run ${runId} is ${status}. Only a run that is done can be packed.`, {
       runId,
     })
-  const taskset: Taskset = store.taskset(run.tasksetSha256)
+  const taskset = store.taskset(run.tasksetSha256)
   const capsule: Capsule = {
     selkieCapsule: 1,
     run: { ...run, config: run.config as Capsule['run']['config'] }, // sound: both are JSON

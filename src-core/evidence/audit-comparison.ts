@@ -1,6 +1,7 @@
 /** Whether what is compared can be compared: steps, settings, passages; and whether a difference was shown at all. */
 import type { ReportDifference, ReportFinding, ReportLine, ReportRun } from '../../src-shared/api/evidence.ts'
-import { isEvaluated, mainArm, type RunEvidence } from './evidence.ts'
+import type { Task } from '../../src-shared/task.ts'
+import { isEvaluated, learnedTextOf, mainArm, type RunEvidence } from './evidence.ts'
 import { finding, points, runRow, taskRow } from './finding.ts'
 import { plainOf } from './plain-words.ts'
 
@@ -91,12 +92,14 @@ function fieldsOf(value: unknown, path: readonly string[] = []): [string, string
   return path.length === 0 ? [] : [[path.join('.'), JSON.stringify(value ?? null)]]
 }
 
+const plainTextOf = (task: Task | undefined): string => plainOf(task ? learnedTextOf(task) : '')
+
 /** Passages that one run of the report learned from and another is tested on. */
 function learnedElsewhere(runs: readonly RunEvidence[]): ReportFinding[] {
   const learned = new Map<string, string>()
   for (const { run, candidates, tasks } of runs)
     for (const { candidate } of candidates)
-      if (candidate.arm === 'train') learned.set(plainOf(tasks.get(candidate.taskId)?.passage ?? ''), run.id)
+      if (candidate.arm === 'train') learned.set(plainTextOf(tasks.get(candidate.taskId)), run.id)
   return runs.flatMap(({ run, arms, tasks }) => {
     const tested = new Set(
       [...arms]
@@ -104,7 +107,7 @@ function learnedElsewhere(runs: readonly RunEvidence[]): ReportFinding[] {
         .flatMap(([, answers]) => answers.map(({ taskId }) => taskId)),
     )
     const both = [...tested].filter((id) => {
-      const owner = learned.get(plainOf(tasks.get(id)?.passage ?? ''))
+      const owner = learned.get(plainTextOf(tasks.get(id)))
       return owner !== undefined && owner !== run.id
     })
     if (both.length === 0) return []

@@ -3,7 +3,7 @@
  * supports. It is rewarded for knowing the test.
  */
 import type { ReportFinding } from '../../src-shared/api/evidence.ts'
-import type { PassageTask } from '../../src-shared/task.ts'
+import { isFewShot, type PassageTask } from '../../src-shared/task.ts'
 import type { CandidateEvidence, RunEvidence } from './evidence.ts'
 import { candidateRow, finding } from './finding.ts'
 import { holds, plainOf, wordsOf } from './plain-words.ts'
@@ -19,10 +19,11 @@ const openArms: ReadonlySet<string> = new Set(['gold-answers'])
 
 export function auditLeaks({ run, candidates, tasks }: RunEvidence): ReportFinding[] {
   const read = new Map<string, Task>()
-  const templates = templatesOf([...tasks.values()])
+  const templates = templatesOf([...tasks.values()].flatMap((task) => (isFewShot(task) ? [] : [task])))
   const leaks = candidates.flatMap((each) => {
     const task = tasks.get(each.candidate.taskId)
-    if (!task || openArms.has(each.candidate.arm)) return []
+    // What is said of a puzzle is how to train, no text that could hold an answer.
+    if (!task || isFewShot(task) || openArms.has(each.candidate.arm)) return []
     const known = read.get(task.id) ?? readTask(task, templates)
     read.set(task.id, known)
     const what = leakOf(each, known)

@@ -1,13 +1,14 @@
 /** Faults of the tasks themselves: passages that stand twice, and passages that were learned from and tested on. */
 import type { ReportFinding } from '../../src-shared/api/evidence.ts'
-import type { PassageTask } from '../../src-shared/task.ts'
-import type { RunEvidence } from './evidence.ts'
+import { isFewShot, type Task } from '../../src-shared/task.ts'
+import { learnedTextOf, type RunEvidence } from './evidence.ts'
 import { finding, taskRow } from './finding.ts'
 import { plainOf, wordsOf } from './plain-words.ts'
 
 export function auditTasks(evidence: RunEvidence): ReportFinding[] {
   const used = usedTasks(evidence)
-  const byPassage = [...Map.groupBy(used, ({ task }) => plainOf(task.passage)).values()].filter(
+  const tasks = used.some(({ task }) => isFewShot(task)) ? 'puzzles' : 'passages'
+  const byPassage = [...Map.groupBy(used, ({ task }) => plainOf(learnedTextOf(task))).values()].filter(
     ({ length }) => length > 1,
   )
   const isMixed = (group: readonly Used[]): boolean => new Set(group.map(({ use }) => use)).size > 1
@@ -22,7 +23,7 @@ export function auditTasks(evidence: RunEvidence): ReportFinding[] {
           finding(
             `contamination/${run.id}`,
             'error',
-            `${contaminated.length} passages or questions of ${run.id} are learned from and tested on: “${contaminated[0]![0]!.task.title}” is one. What is measured there is memory. Take them out of one of the splits.`,
+            `${contaminated.length} ${tasks} or questions of ${run.id} are learned from and tested on: “${contaminated[0]![0]!.task.title}” is one. What is measured there is memory. Take them out of one of the splits.`,
             rows(contaminated),
           ),
         ]
@@ -32,7 +33,7 @@ export function auditTasks(evidence: RunEvidence): ReportFinding[] {
           finding(
             `duplicate-passages/${run.id}`,
             'warning',
-            `${duplicates.length} passages of ${run.id} stand more than once (“${duplicates[0]![0]!.task.title}” does): they weigh double, and intervals over passages are too narrow. Keep each once.`,
+            `${duplicates.length} ${tasks} of ${run.id} stand more than once (“${duplicates[0]![0]!.task.title}” does): they weigh double, and intervals over ${tasks} are too narrow. Keep each once.`,
             rows(duplicates),
           ),
         ]
@@ -40,7 +41,7 @@ export function auditTasks(evidence: RunEvidence): ReportFinding[] {
   ]
 }
 
-type Used = { readonly task: PassageTask; readonly use: 'learned' | 'tested' }
+type Used = { readonly task: Task; readonly use: 'learned' | 'tested' }
 
 /** The training split, and what was tested of the others: validation tasks that no arm met do no harm. */
 function usedTasks({ tasks, splitOf, arms }: RunEvidence): Used[] {
@@ -68,6 +69,7 @@ function nearCopies(used: readonly Used[]): Used[][] {
   const owners = new Map<string, Used[]>()
   const sizes = new Map<Used, number>()
   for (const each of used) {
+    if (isFewShot(each.task)) continue // rows of one colour are shared by puzzles that have nothing in common
     const words = wordsOf(each.task.passage)
     const runs = new Set(
       words
@@ -89,7 +91,7 @@ function nearCopies(used: readonly Used[]): Used[][] {
     if (group.length > 50) continue // boilerplate, which says nothing about a pair
     for (const a of learned)
       for (const b of tested) {
-        if (plainOf(a.task.passage) === plainOf(b.task.passage)) continue
+        if (plainOf(learnedTextOf(a.task)) === plainOf(learnedTextOf(b.task))) continue
         const counts = shared.get(a) ?? new Map<Used, number>()
         shared.set(a, counts.set(b, (counts.get(b) ?? 0) + 1))
       }

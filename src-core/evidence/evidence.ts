@@ -7,7 +7,8 @@ import type {
   SelectionRecord,
   TrialRecord,
 } from '../../src-shared/records.ts'
-import type { PassageTask, Split, Taskset } from '../../src-shared/task.ts'
+import { gridText } from '../../src-shared/few-shot/grid.ts'
+import { isFewShot, splits, type Split, type Task } from '../../src-shared/task.ts'
 import { importOf } from '../imports/keep-import.ts'
 import { accuracyOf } from '../loop/rewards.ts'
 import type { Store } from '../store/store.ts'
@@ -29,8 +30,7 @@ export type RunEvidence = {
   readonly form: string | null // of an import
   readonly settings: unknown // the recipe, or what the records say
   readonly modelName: string
-  readonly taskset: Taskset
-  readonly tasks: ReadonlyMap<string, PassageTask>
+  readonly tasks: ReadonlyMap<string, Task>
   readonly splitOf: ReadonlyMap<string, Split>
   readonly arms: ReadonlyMap<string, readonly AnswerRecord[]> // in the order of the ledger
   readonly candidates: readonly CandidateEvidence[]
@@ -69,23 +69,22 @@ export function findRun(runs: readonly Run[], name: string): Run {
 
 export function readEvidence(store: Store, run: Run): RunEvidence {
   const { id } = run
-  const taskset = store.taskset(run.tasksetSha256)
   const imported = importOf(run)
   const answers = store.rows('answers', id)
   const byTrial = Map.groupBy(answers, ({ trialId }) => trialId)
   const trials = Map.groupBy(store.rows('trials', id), ({ candidateId }) => candidateId)
   const rewards = new Map(store.rows('rewards', id).map((reward) => [reward.candidateId, reward]))
   const selections = Map.groupBy(store.rows('selections', id), ({ candidateId }) => candidateId)
-  const splits = Object.entries(taskset.splits) as [Split, readonly PassageTask[]][] // sound: the keys of the type
+  const { splits: bySplit } = store.taskset(run.tasksetSha256)
+  const tasks = splits.flatMap((split) => bySplit[split].map((task: Task) => ({ task, split })))
   return {
     run,
     source: imported?.source ?? `${run.name}, seed ${run.seed ?? 'not recorded'}`,
     form: imported?.form ?? null,
     settings: imported ? imported.settings : run.config,
     modelName: store.screens.modelName(run.modelSha256),
-    taskset,
-    tasks: new Map(splits.flatMap(([, tasks]) => tasks.map((task) => [task.id, task] as const))),
-    splitOf: new Map(splits.flatMap(([split, tasks]) => tasks.map((task) => [task.id, split] as const))),
+    tasks: new Map(tasks.map(({ task }) => [task.id, task])),
+    splitOf: new Map(tasks.map(({ task, split }) => [task.id, split])),
     arms: Map.groupBy(answers, ({ arm }) => arm),
     candidates: store.rows('candidates', id).map((candidate) => {
       const reward = rewards.get(candidate.id)
@@ -115,6 +114,12 @@ export function readEvidence(store: Store, run: Run): RunEvidence {
     ledger: store.headHash(id),
   }
 }
+
+/** What there is to learn from a task: its passage, or its demonstrations, which are told apart by it. */
+export const learnedTextOf = (task: Task): string =>
+  isFewShot(task)
+    ? task.demonstrations.map(({ input, output }) => `${gridText(input)} > ${gridText(output)}`).join('\n')
+    : task.passage
 
 /** Those whose accuracy is a result: no baselines of a round, no candidates that the policy learns from. */
 export const isEvaluated = (arm: string): boolean => arm !== 'train' && !arm.startsWith('baseline-')

@@ -1,13 +1,32 @@
 /** What runs refer to, kept once and found by hash: models, and tasksets with their tasks and questions. */
 import { AppError } from '../../src-shared/errors.ts'
+import { gridText, parseGridText, type Grid, type GridPair } from '../../src-shared/few-shot/grid.ts'
 import type { ModelRecord, TasksetSummary } from '../../src-shared/records.ts'
-import { splits, type PassageTask, type Split, type Taskset } from '../../src-shared/task.ts'
+import {
+  isFewShot,
+  splits,
+  type AnyTaskset,
+  type FewShotTask,
+  type PassageTask,
+  type Question,
+  type Split,
+  type Task,
+} from '../../src-shared/task.ts'
 import { checksum } from './chain.ts'
 import type { Connection } from './database.ts'
+import { damagedAdvice } from './store-errors.ts'
 import { parseJson } from './tables.ts'
 
 export type ModelRow = ModelRecord & { readonly addedAtMs: number; readonly checksum: string }
-type TaskRow = { id: string; split: Split; title: string; passage: string; sha256: string; position: number }
+type TaskRow = {
+  readonly id: string
+  readonly split: Split
+  readonly title: string
+  readonly passage: string // '' for a puzzle
+  readonly demonstrations: string | null // of a puzzle
+  readonly sha256: string
+  readonly position: number
+}
 type QuestionRow = {
   readonly id: string
   readonly taskId: string
@@ -16,7 +35,7 @@ type QuestionRow = {
   readonly aliases: string
   readonly position: number
 }
-export type StoredTask = { readonly split: Split; readonly sha256: string; readonly task: PassageTask }
+export type StoredTask = { readonly split: Split; readonly sha256: string; readonly task: Task }
 
 export const modelChecksum = ({
   checksum: _,
@@ -31,12 +50,12 @@ export const tasksetChecksum = (
   checksum({ sha256, name, source, tasks: tasks.map((task) => ({ split: task.split, sha256: task.sha256 })) })
 
 /** Covers the task with its questions and their order. Independent of its taskset. */
-export const taskHash = ({ id, title, passage, questions }: PassageTask): string =>
+export const taskHash = (task: Task): string =>
   checksum({
-    id,
-    title,
-    passage,
-    questions: questions.map(({ id, question, referenceAnswer, aliases }) => ({
+    id: task.id,
+    title: task.title,
+    ...(isFewShot(task) ? { demonstrations: task.demonstrations } : { passage: task.passage }),
+    questions: task.questions.map(({ id, question, referenceAnswer, aliases }) => ({
       id,
       question,
       referenceAnswer,
@@ -69,19 +88,22 @@ export const modelRows = (database: Connection): readonly ModelRow[] =>
     .all()
 
 /** A taskset that is there already stays as it is. Throws `conflict` if an id is used twice in it. */
-export function addTaskset(database: Connection, taskset: Taskset, source: string): void {
+export function addTaskset(database: Connection, taskset: AnyTaskset, source: string): void {
   const { sha256, name } = taskset
   if (database.prepare('select 1 from tasksets where sha256 = ?').get(sha256)) return
   const tasks = splits.flatMap((split) =>
-    taskset.splits[split].map((task) => ({ split, task, sha256: taskHash(task) })),
+    taskset.splits[split].map((task: Task) => ({ split, task, sha256: taskHash(task) })),
   )
   database
     .prepare('insert into tasksets values (?, ?, ?, ?)')
     .run(sha256, name, source, tasksetChecksum({ sha256, name, source }, tasks))
-  const insertTask = database.prepare('insert into tasks values (?, ?, ?, ?, ?, ?, ?)')
+  const insertTask = database.prepare('insert into tasks values (?, ?, ?, ?, ?, ?, ?, ?)')
   const insertQuestion = database.prepare('insert into questions values (?, ?, ?, ?, ?, ?, ?)')
   for (const [position, { split, task, sha256: taskSha256 }] of tasks.entries()) {
-    insertTask.run(sha256, task.id, split, task.title, task.passage, taskSha256, position)
+    const [passage, demonstrations] = isFewShot(task)
+      ? ['', encodeDemonstrations(task.demonstrations)]
+      : [task.passage, null]
+    insertTask.run(sha256, task.id, split, task.title, passage, taskSha256, position, demonstrations)
     for (const [position, { id, question, referenceAnswer, aliases }] of task.questions.entries()) {
       insertQuestion.run(sha256, id, task.id, question, referenceAnswer, JSON.stringify(aliases), position)
     }
@@ -110,22 +132,23 @@ export function readTasks(database: Connection, tasksetSha256: string): readonly
   )
   const tasks = database
     .prepare<[string], TaskRow>(
-      'select id, split, title, passage, sha256, position from tasks where taskset_sha256 = ? order by position',
+      `select id, split, title, passage, demonstrations, sha256, position from tasks
+       where taskset_sha256 = ? order by position`,
     )
     .all(tasksetSha256)
   requireOrder(tasksetSha256, tasks)
-  return tasks.map(({ id, split, title, passage, sha256 }) => {
-    const ofTask = questions.get(id) ?? []
-    requireOrder(id, ofTask)
-    return { split, sha256, task: { id, title, passage, questions: ofTask.map(decodeQuestion) } }
-  })
+  return tasks.map((row) => ({
+    split: row.split,
+    sha256: row.sha256,
+    task: decodeTask(row, questions.get(row.id) ?? []),
+  }))
 }
 
 /** Throws `not_found`, `corrupt_file`. */
-export function readTask(database: Connection, tasksetSha256: string, taskId: string): PassageTask {
+export function readTask(database: Connection, tasksetSha256: string, taskId: string): Task {
   const task = database
-    .prepare<[string, string], Omit<PassageTask, 'questions'>>(
-      'select id, title, passage from tasks where taskset_sha256 = ? and id = ?',
+    .prepare<[string, string], TaskContent>(
+      'select id, title, passage, demonstrations from tasks where taskset_sha256 = ? and id = ?',
     )
     .get(tasksetSha256, taskId)
   if (!task) {
@@ -137,25 +160,50 @@ export function readTask(database: Connection, tasksetSha256: string, taskId: st
       `select ${questionColumns} from questions where taskset_sha256 = ? and task_id = ? order by position`,
     )
     .all(tasksetSha256, taskId)
-  requireOrder(taskId, questions)
-  return { ...task, questions: questions.map(decodeQuestion) }
+  return decodeTask(task, questions)
 }
 
 /** Throws `not_found`, `corrupt_file`. */
-export function readTaskset(database: Connection, sha256: string): Taskset {
+export function readTaskset(database: Connection, sha256: string): AnyTaskset {
   const row = tasksetRows(database).find((row) => row.sha256 === sha256)
   if (!row) throw new AppError('not_found', `There is no taskset ${sha256}. Import it first.`, { sha256 })
   const tasks = readTasks(database, sha256)
-  const of = (split: Split): readonly PassageTask[] =>
+  const of = (split: Split): readonly Task[] =>
     tasks.filter((stored) => stored.split === split).map(({ task }) => task)
-  return {
-    name: row.name,
-    sha256,
-    splits: { train: of('train'), validation: of('validation'), test: of('test') },
-  }
+  const found = { train: of('train'), validation: of('validation'), test: of('test') }
+  return { name: row.name, sha256, splits: found } as AnyTaskset // sound: addTaskset wrote tasks of one kind
 }
 
-const decodeQuestion = ({ id, question, referenceAnswer, aliases }: QuestionRow) => ({
+type TaskContent = Pick<TaskRow, 'id' | 'title' | 'passage' | 'demonstrations'>
+
+/** Throws `corrupt_file`. */
+function decodeTask({ id, title, passage, demonstrations }: TaskContent, rows: readonly QuestionRow[]): Task {
+  requireOrder(id, rows)
+  const questions = rows.map(decodeQuestion)
+  if (demonstrations === null) return { id, title, passage, questions } satisfies PassageTask
+  return {
+    id,
+    title,
+    demonstrations: decodeDemonstrations(id, demonstrations),
+    questions,
+  } satisfies FewShotTask
+}
+
+const encodeDemonstrations = (demonstrations: readonly GridPair[]): string =>
+  JSON.stringify(demonstrations.map(({ input, output }) => [gridText(input), gridText(output)]))
+
+function decodeDemonstrations(taskId: string, text: string): readonly GridPair[] {
+  const what = `the demonstrations of task ${taskId}`
+  const grid = (rows: string): Grid => {
+    const read = parseGridText(rows)
+    if (read) return read
+    throw new AppError('corrupt_file', `${what} are damaged. ${damagedAdvice}`, { taskId })
+  }
+  const pairs = parseJson(what, text) as readonly (readonly [string, string])[] // sound: encodeDemonstrations wrote it
+  return pairs.map(([input, output]) => ({ input: grid(input), output: grid(output) }))
+}
+
+const decodeQuestion = ({ id, question, referenceAnswer, aliases }: QuestionRow): Question => ({
   id,
   question,
   referenceAnswer,

@@ -6,11 +6,12 @@ import type { Connection } from './database.ts'
 import { partialPath, syncFile, syncFolder } from './durable-files.ts'
 import { schema1 } from './schema-1.ts'
 import { schema2 } from './schema-2.ts'
+import { schema4 } from './schema-4.ts'
 import { schemaUnknown } from './schema-unknown.ts'
 import { damagedAdvice } from './store-errors.ts'
 
 /** Migration n is at index n − 1. One that was released never changes. */
-export const migrations: readonly string[] = [schema1, schema2, schemaUnknown]
+export const migrations: readonly string[] = [schema1, schema2, schemaUnknown, schema4]
 
 /** Marks a SQLite file as a Selkie store: "Selk". */
 const applicationId = 0x53656c6b

@@ -10,7 +10,7 @@ import type {
 } from '../../src-shared/api/workbench.ts'
 import type { ArmSummary } from '../../src-shared/run-summary.ts'
 import type { AnswerRecord, CandidateRecord } from '../../src-shared/records.ts'
-import type { PassageTask } from '../../src-shared/task.ts'
+import type { Task } from '../../src-shared/task.ts'
 import { adapterPage, listMoreAdapters } from './adapter-list.ts'
 import { readTask } from './catalogue.ts'
 import type { Connection } from './database.ts'
@@ -138,7 +138,7 @@ export class ScreenQueries {
   }
 
   /** Throws `not_found`. */
-  task(tasksetSha256: string, taskId: string): PassageTask {
+  task(tasksetSha256: string, taskId: string): Task {
     return withStoreErrors(this.#database.name, () => readTask(this.#database, tasksetSha256, taskId))
   }
 

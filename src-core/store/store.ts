@@ -22,7 +22,7 @@ import type {
   TasksetSummary,
 } from '../../src-shared/records.ts'
 import type { Mind, MindEvent, MindEventBody, MindInput } from '../../src-shared/minds/mind.ts'
-import type { Taskset } from '../../src-shared/task.ts'
+import type { AnyTaskset } from '../../src-shared/task.ts'
 import { adoptBlob, blobPath, blobsFolder, putBlob } from './blobs.ts'
 import { addModel, addTaskset, modelRows, readTaskset, tasksetRows } from './catalogue.ts'
 import { link } from './chain.ts'
@@ -140,7 +140,7 @@ export class Store {
   }
 
   /** A taskset that is there already stays as it is. */
-  addTaskset(taskset: Taskset, source: string): void {
+  addTaskset(taskset: AnyTaskset, source: string): void {
     this.#write(`taskset ${taskset.name}`, () => addTaskset(this.#database, taskset, source))
   }
 
@@ -149,7 +149,7 @@ export class Store {
   }
 
   /** Throws `not_found`. */
-  taskset(sha256: string): Taskset {
+  taskset(sha256: string): AnyTaskset {
     return this.#read(() => readTaskset(this.#database, sha256))
   }
 

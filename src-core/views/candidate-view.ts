@@ -8,7 +8,7 @@ import type {
 import { AppError } from '../../src-shared/errors.ts'
 import type { AnswerRecord, CandidateRecord, Run, TrialRecord } from '../../src-shared/records.ts'
 import { selfEditText } from '../../src-shared/self-edit-prompts.ts'
-import type { PassageTask, Question } from '../../src-shared/task.ts'
+import type { Question, Task } from '../../src-shared/task.ts'
 import type { Store } from '../store/store.ts'
 
 /** Throws `not_found`. */
@@ -37,7 +37,7 @@ export function viewCandidate(store: Store, runId: string, candidateId: string):
   }
 }
 
-function trialsOf(store: Store, runId: string, candidate: CandidateRecord, task: PassageTask): TrialView[] {
+function trialsOf(store: Store, runId: string, candidate: CandidateRecord, task: Task): TrialView[] {
   const before = answersByQuestion(answersWithout(store, runId, candidate))
   const answers = Map.groupBy(store.answersOfCandidate(runId, candidate.id), ({ trialId }) => trialId)
   return store.rows('trials', runId, { candidateId: candidate.id }).map((trial) => {

@@ -5,7 +5,7 @@ import type { JobSpecOf } from '../../src-shared/api/job-spec.ts'
 import type { ApiClient } from '../../src-shared/api/transport.ts'
 import type { AdapterRef, AdapterRow, AskedColumn } from '../../src-shared/api/workbench.ts'
 import { AppError } from '../../src-shared/errors.ts'
-import type { PassageTask } from '../../src-shared/task.ts'
+import { isFewShot, type PassageTask } from '../../src-shared/task.ts'
 
 export type AskSpec = JobSpecOf<'ask'>
 export type Asked = { readonly spec: AskSpec; readonly columns: readonly AskedColumn[] }
@@ -98,7 +98,7 @@ function pastQuestion({ id, spec, startedAtMs, state }: Job): PastQuestion | nul
   }
 }
 
-/** What an adapter was trained for; null where it has no task of its own, as a policy has none. */
+/** The passage an adapter was trained for; null where it has none, as a policy or one trained on a puzzle. */
 export type AdapterSubject = { readonly row: AdapterRow; readonly task: PassageTask | null }
 
 /** Null for an adapter that the store does not know. */
@@ -114,5 +114,5 @@ export async function findSubject(
   if (!row) return null
   if (row.candidateId === null) return { row, task: null }
   const { task } = await api.call('runs.candidate', { id: runId, candidateId: row.candidateId })
-  return { row, task }
+  return { row, task: isFewShot(task) ? null : task }
 }

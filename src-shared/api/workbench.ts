@@ -12,7 +12,7 @@ import type {
   TrialRecord,
 } from '../records.ts'
 import type { ArmSummary } from '../run-summary.ts'
-import type { PassageTask, Question } from '../task.ts'
+import type { Question, Task } from '../task.ts'
 import type { RunProgress, RunReport } from './runs.ts'
 
 export type Page = { readonly offset: number; readonly limit: number }
@@ -129,7 +129,7 @@ export type CandidateView = {
   readonly runName: string
   readonly candidate: CandidateRecord
   readonly selfEdit: string // the text with what its prompt had begun, as it is trained on
-  readonly task: PassageTask
+  readonly task: Task
   readonly trials: readonly TrialView[]
   readonly reward: RewardRecord | null
   readonly rewardDefinition: string // of the recipe, in words

@@ -16,7 +16,7 @@ import type { TrainInput, TrainJob } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import type { AnswerRecord, TrialRecord } from '../../src-shared/records.ts'
 import { questionPrompt } from '../../src-shared/self-edit-prompts.ts'
-import type { PassageTask, Question } from '../../src-shared/task.ts'
+import { requirePassages, type PassageTask, type Question } from '../../src-shared/task.ts'
 import { makeRandomModel } from '../fixtures/make-model.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
 import { selkie, writeRecipe, writeTinyRun } from './tiny-run.ts'
@@ -67,7 +67,7 @@ beforeAll(async () => {
   api = createApiClient(app)
   runId = await doneRun(recipe)
   const store = openStore(storeFolder, { readOnly: true })
-  const { train, validation } = store.taskset(store.run(runId).tasksetSha256).splits
+  const { train, validation } = requirePassages(store.taskset(store.run(runId).tasksetSha256)).splits
   tasks = new Map([...train, ...validation].map((task) => [task.id, task]))
   trials = store.rows('trials', runId)
   answers = store.rows('answers', runId)

@@ -183,9 +183,10 @@ test('a store from before there were minds is upgraded with all it has, after a 
   fill(old, 'r')
   const before = { head: old.headHash('r'), rows: old.rows('candidates', 'r'), models: old.models() }
   old.close()
-  // As the first schema left it: the tables of minds are all that the second adds.
+  // As the first schema left it: without the tables of minds, and without demonstrations.
   const database = new Database(databasePath(path))
   for (const table of ['mind_events', 'mind_heads', 'minds']) database.exec(`drop table ${table}`)
+  database.exec('alter table tasks drop column demonstrations')
   database.pragma('user_version = 1')
   database.close()
   expect(() => openStore(path, { readOnly: true })).toThrow(
