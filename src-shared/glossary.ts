@@ -5,6 +5,10 @@ export const glossary = {
   adapter:
     'A small file of extra weights that changes what a model does. Put on, it acts; taken off, the model is as before.',
   arm: 'One way of answering the test questions in a run, such as the frozen model or the policy after round 2. Arms are compared on the same questions.',
+  attempt:
+    'One of the two grids that may be handed in for a test input of a puzzle. One of them has to be right.',
+  augmentation:
+    'A way to make more training tasks of a puzzle: turned, mirrored, enlarged or repeated copies, in other colours or in another order.',
   'backward transfer':
     'How much learning later passages changed what is known of the earlier ones, on average. Below 0 is forgetting.',
   'base model': 'The model as it was downloaded. Nothing ever changes it.',
@@ -15,7 +19,10 @@ export const glossary = {
     'One self-edit that the model wrote about one task in one round, with the trials made of it and its reward.',
   certificate:
     'The record of an edit that was taken out: what is left, and the answers before it was learned, with it, and after.',
+  configuration:
+    'The self-edit about a puzzle: which augmentations to use, what to learn, how fast and how often.',
   'context window': 'How many tokens a model can look at together.',
+  demonstration: 'A grid of a puzzle with what becomes of it. The rule has to be found from them.',
   edit: 'One self-edit that a mind has learned: its text, its adapter, the evidence, on or off.',
   epoch: 'One pass over all training sequences.',
   flip: 'An answer that was incorrect before the training and correct after it, or the other way round.',
@@ -44,6 +51,8 @@ export const glossary = {
   passage: 'The text that the model is to take into its weights.',
   policy: 'The model that writes self-edits: the base model with the adapter that the last round trained.',
   prune: 'Switch off the edits that help least.',
+  puzzle:
+    'A few grids with what becomes of each by one rule, and grids for which that has to be found: a few-shot task.',
   quantisation: 'How few bits each weight is stored in. Fewer bits make a smaller, less exact model.',
   question: 'What the model is asked about a passage it no longer sees.',
   rank: 'How many directions of change an adapter has in each matrix. More can learn more and take more space.',
@@ -56,7 +65,8 @@ export const glossary = {
   round: 'One pass of the outer loop: write self-edits, try them, learn from the best.',
   run: 'One execution of a recipe with one seed.',
   seed: 'The number from which every random choice follows. The same recipe and seed give the same run.',
-  'self-edit': 'What the model writes about a passage in order to learn it: the text it is then trained on.',
+  'self-edit':
+    'What the model writes about a passage in order to learn it: the text it is then trained on. About a puzzle: the configuration of its training.',
   selection: 'Which candidates the policy learns from.',
   stack: 'The edits of a mind in their order.',
   step: 'One update of the weights.',
@@ -64,12 +74,13 @@ export const glossary = {
   strategy:
     'How a mind learns without forgetting: what a new edit is trained on, and how the edits are used together.',
   strength: 'The factor by which an edit changes the weights: 1 as it was trained, 0 not at all.',
-  task: 'A passage together with its questions.',
+  task: 'A passage together with its questions, or a puzzle.',
   taskset: 'A named collection of tasks.',
   'time machine': 'One question, answered by a mind as it was at every point of its history.',
   token: 'A piece of text that a model reads and writes at once: often a word or a part of one.',
   'training sequence': 'One text, as tokens, that an adapter is trained on.',
   trial: 'One training on a self-edit with one seed. Several trials show how much is luck.',
+  view: 'A test input as it is, or turned, mirrored, in other colours, beside other demonstrations. The answers to all views vote.',
   verdict: 'Correct, incorrect, or ungraded. What could not be graded counts as neither.',
 } as const
 

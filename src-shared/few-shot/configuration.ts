@@ -46,7 +46,7 @@ export type ReadConfiguration =
 
 /**
  * The canonical form, the one that the grammar writes: a single line, keys in the schema's order, the learning rate as
- * `1e-4` or `2.5e-3` (the shortest digits that give the same number back).
+ * `0.0025` (the shortest digits that give the same number back; below 1e-6 with an exponent).
  */
 export function configurationText({
   families,
@@ -61,7 +61,7 @@ export function configurationText({
 
 export const switchOf = (family: TransformFamily) => `use_${family}_augmentations` as const
 
-export const learningRateText = (rate: number): string => rate.toExponential()
+export const learningRateText = (rate: number): string => String(rate)
 
 /**
  * Reads the first JSON object in a model's text, whatever stands around it. Reasons are sentences that name the place,
@@ -72,9 +72,12 @@ export function readConfiguration(
   { originalNoOps }: Pick<ConfigurationRules, 'originalNoOps'>,
 ): ReadConfiguration {
   const object = firstObject(text)
-  if (object === null) return { kind: 'unreadable', reason: 'There is no JSON object in the text.' }
-  const read = configurationSchema.safeParse(object)
-  if (read.success) return { kind: 'configuration', configuration: fromJson(read.data) }
+  const read = object && configurationSchema.safeParse(object)
+  if (read?.success) return { kind: 'configuration', configuration: fromJson(read.data) }
+  const start = text.indexOf('{')
+  if (start >= 0 && endOfObject(text, start) === null)
+    return { kind: 'unreadable', reason: 'The text ends before its JSON object does.' }
+  if (!read) return { kind: 'unreadable', reason: 'There is no JSON object in the text.' }
   const issues = read.error.issues
   const reason = issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; ')
   const noOp = originalNoOps && issues.every(({ path }) => isNoOp(object, path))

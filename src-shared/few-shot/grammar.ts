@@ -6,7 +6,7 @@ import { AppError } from '../errors.ts'
 import { checkNumbers, learningRateText, switchOf, trainingStrategies } from './configuration.ts'
 import { transformFamilies } from './transforms.ts'
 
-/** What a model may write where a number stands. Without choices: learning rates 1e-9 to 9.99e-1, epochs 1 to 99. */
+/** What a model may write where a number stands. Without choices: learning rates of up to three digits from 0.000001 to 0.999, epochs 1 to 99. */
 export type GrammarChoices = {
   readonly learningRates?: readonly number[]
   readonly epochs?: readonly number[]
@@ -32,7 +32,7 @@ export function configurationGrammar(choices: GrammarChoices = {}): string {
     `root ::= ${root.join(' ')}`,
     `switch ::= ${oneOf(['true', 'false'])}`,
     `strategy ::= ${oneOf(trainingStrategies)}`,
-    `rate ::= ${rates ? oneOf(rates) : '[1-9] ("." [0-9]? [1-9])? "e-" [1-9]'}`,
+    `rate ::= ${rates ? oneOf(rates) : '"0." ("0" | "00" | "000" | "0000" | "00000")? [1-9] ([0-9]? [1-9])?'}`,
     `epochs ::= ${choices.epochs ? oneOf(choices.epochs.map(String)) : '[1-9] [0-9]?'}`,
     '',
   ].join('\n')

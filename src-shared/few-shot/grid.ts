@@ -48,4 +48,9 @@ const shown = (value: unknown): string => {
   return text.length > 20 ? `${text.slice(0, 20)}…` : text
 }
 
-export const sameGrid = (a: Grid, b: Grid): boolean => gridText(a) === gridText(b)
+export function sameGrid(a: Grid, b: Grid): boolean {
+  return (
+    a.length === b.length &&
+    a.every((row, y) => row.length === b[y]!.length && row.every((cell, x) => cell === b[y]![x]))
+  )
+}

@@ -41,16 +41,31 @@ const below = (upper: Grid, lower: Grid): Grid => [...upper, ...lower]
 const beside = (left: Grid, right: Grid): Grid => left.map((row, index) => [...row, ...right[index]!])
 const repeatDown: Apply = (grid) => below(grid, grid)
 const repeatRight: Apply = (grid) => beside(grid, grid)
-const doubleHeight: Apply = (grid) => grid.flatMap((row) => [row, row])
-const doubleWidth: Apply = (grid) => grid.map((row) => row.flatMap((cell) => [cell, cell]))
+const doubleHeight: Apply = (grid) => doubled(grid)
+const doubleWidth: Apply = (grid) => grid.map(doubled)
 const double: Apply = (grid) => doubleHeight(doubleWidth(grid))
 
 const upperHalf: Apply = (grid) => grid.slice(0, grid.length / 2)
 const lowerHalf: Apply = (grid) => grid.slice(grid.length / 2)
 const leftHalf: Apply = (grid) => grid.map((row) => row.slice(0, row.length / 2))
 const rightHalf: Apply = (grid) => grid.map((row) => row.slice(row.length / 2))
-const everySecondRow: Apply = (grid) => grid.filter((_, index) => index % 2 === 0)
-const everySecondColumn: Apply = (grid) => grid.map((row) => row.filter((_, index) => index % 2 === 0))
+const everySecondRow: Apply = (grid) => halved(grid)
+const everySecondColumn: Apply = (grid) => grid.map(halved)
+
+function doubled<T>(items: readonly T[]): readonly T[] {
+  return taken(items, 2 * items.length, (place) => place >> 1)
+}
+
+function halved<T>(items: readonly T[]): readonly T[] {
+  return taken(items, Math.ceil(items.length / 2), (place) => 2 * place)
+}
+
+/** A loop, for these run over every cell of hundreds of tasks. */
+function taken<T>(items: readonly T[], length: number, index: (place: number) => number): readonly T[] {
+  const result: T[] = []
+  for (let place = 0; place < length; place++) result.push(items[index(place)]!)
+  return result
+}
 
 /** `undo` finds the only possible original of an image; whether the grid is an image at all is checked here. */
 function transform(family: TransformFamily, name: string, apply: Apply, undo: Apply): GridTransform {
@@ -102,7 +117,7 @@ export const transforms: readonly GridTransform[] = [
 /** Moves every cell `dx` to the right and `dy` down; what leaves at one edge enters at the opposite one. */
 export function translation({ dx, dy }: Shift): GridTransform {
   const turned = <T>(items: readonly T[], by: number): readonly T[] =>
-    items.map((_, index) => items[(((index - by) % items.length) + items.length) % items.length]!)
+    taken(items, items.length, (place) => modulo(place - by, items.length))
   const move = (grid: Grid, right: number, down: number): Grid =>
     turned(grid, down).map((row) => turned(row, right))
   return transform(
@@ -112,6 +127,8 @@ export function translation({ dx, dy }: Shift): GridTransform {
     (grid) => move(grid, -dx, -dy),
   )
 }
+
+const modulo = (value: number, by: number): number => ((value % by) + by) % by
 
 /**
  * The transforms of one family for pairs. Translation moves inputs and outputs by different shifts, so that a model
