@@ -160,20 +160,24 @@ test('in a chat format the marks around a message may be any, the message and th
 })
 
 test('where a task comes from is told in words, counting from 1', () => {
-  const colours = [0, 4, 2, 3, 1, 5, 6, 7, 8, 9]
+  const colours = [0, 4, 2, 3, 1, 6, 5, 7, 8, 9]
+  const shown = { demonstrations: [{ input: [[4]], output: [[2]] }], query: { input: [[1]], output: [[0]] } }
+  const words = (origin: Parameters<typeof originWords>[0]['origin'], all: number): string[] =>
+    originWords({ ...shown, origin }, all)
   expect(
-    originWords({ left: [1, 0], transform: 'translate-0-2/translate-3-1', colours, order: [1, 0] }, 4),
+    words({ left: [1, 0], transform: 'translate-0-2/translate-3-1', colours, order: [1, 0] }, 4),
   ).toEqual([
-    'asks demonstration 2, 1 left out',
+    'asks demonstration 2',
+    'shows 4, 3',
+    'without 1',
     'shifted: input 0 right, 2 down; output 3 right, 1 down',
     'colours 1→4 4→1',
-    'shows 4, 3',
   ])
-  expect(originWords({ left: [0], transform: null, colours: null, order: null }, 3)).toEqual([
+  expect(words({ left: [0], transform: null, colours: null, order: null }, 3)).toEqual([
     'asks demonstration 1',
-    'as it is',
-    'its own colours',
     'shows 2, 3',
+    'not transformed',
+    'its own colours',
   ])
   const { origins } = readTrialConfiguration({
     origins: [
@@ -379,7 +383,7 @@ test('a picture fits its box, and has readable digits if it is to have some', ()
     26, 8, 15,
   ])
   const large = Array.from({ length: 30 }, () => Array.from({ length: 30 }, () => 0))
-  expect([cellSize(large, 150, false), cellSize(large, 20, false)]).toEqual([5, 1])
+  expect([cellSize(large, 150, false), cellSize(large, 44, false)]).toEqual([6, 1])
 })
 
 test('a picture is told as its size, its rows, and its wrong cells', () => {

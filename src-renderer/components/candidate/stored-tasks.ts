@@ -78,19 +78,27 @@ const isNumbersOrNull = (value: Json): value is readonly number[] | null => valu
 
 // ------------------------------------------------------------------------------------------ in words
 
-/** Where a task comes from, a line each; demonstrations count from 1, as they are shown. */
-export function originWords({ left, transform, colours, order }: Origin, demonstrations: number): string[] {
-  const [query, ...others] = left.map((index) => index + 1)
-  const remaining = Array.from({ length: demonstrations }, (_, index) => index + 1).filter(
+/**
+ * Where a task comes from, a phrase each. Demonstrations count from 1, as they are shown; of the exchanged colours those
+ * that the task has.
+ */
+export function originWords({ demonstrations, query, origin }: TrainingTask, all: number): string[] {
+  const { left, transform, colours, order } = origin
+  const [asked, ...others] = left.map((index) => index + 1)
+  const remaining = Array.from({ length: all }, (_, index) => index + 1).filter(
     (number) => !left.includes(number - 1),
   )
   const shown = order?.map((index) => remaining[index]) ?? remaining
-  const exchanged = (colours ?? []).flatMap((to, from) => (to === from ? [] : [`${from}→${to}`]))
+  const present = new Set([...demonstrations, query].flatMap(({ input, output }) => [input, output]).flat(2))
+  const exchanged = (colours ?? []).flatMap((to, from) =>
+    to === from || !present.has(to) ? [] : [`${from}→${to}`],
+  )
   return [
-    `asks demonstration ${query}${others.length > 0 ? `, ${others.join(', ')} left out` : ''}`,
-    transform === null ? 'as it is' : transformWords(transform),
-    exchanged.length > 0 ? `colours ${exchanged.join(' ')}` : 'its own colours',
+    `asks demonstration ${asked}`,
     `shows ${shown.join(', ') || 'none'}`,
+    ...(others.length > 0 ? [`without ${others.join(', ')}`] : []),
+    transform === null ? 'not transformed' : transformWords(transform),
+    exchanged.length > 0 ? `colours ${exchanged.join(' ')}` : 'its own colours',
   ]
 }
 
@@ -102,7 +110,7 @@ function transformWords(name: string): string {
   return `shifted: input ${inputX} right, ${inputY} down; output ${outputX} right, ${outputY} down`
 }
 
-/** `6 as they are, 18 transformed, 12 in other colours` */
+/** `6 as they are, 18 transformed; 12 in other colours` */
 export function originCounts(origins: readonly (Origin | null)[]): string {
   const known = origins.filter((origin) => origin !== null)
   const transformed = known.filter(({ transform }) => transform !== null).length

@@ -48,12 +48,18 @@ export function crossesPath(places: readonly CellPlace[]): string {
 }
 
 const largestCell = 26 // pixels
+const smallestCell = 6 // in a large picture
 const smallestWithDigit = 15
+const largePicture = 80
 
-/** Pixels of a cell's side, so that the longer side of the grid fits into `box` pixels; with digits they can be read. */
+/**
+ * Pixels of a cell's side, so that the longer side of the grid fits into `box` pixels. The cells of a large picture can
+ * be told apart, and digits can be read, even where the box is too small for that.
+ */
 export function cellSize(grid: Grid, box: number, digits: boolean): number {
   const fitting = Math.floor(box / Math.max(grid.length, grid[0]!.length))
-  return Math.max(digits ? smallestWithDigit : 1, Math.min(largestCell, fitting))
+  const least = digits ? smallestWithDigit : box >= largePicture ? smallestCell : 1
+  return Math.max(least, Math.min(largestCell, fitting))
 }
 
 /** `2 rows, 3 columns`: rows first, as in the words for a place. */
