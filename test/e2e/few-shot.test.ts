@@ -142,10 +142,14 @@ describeInBrowser('puzzles', { timeout: 300_000 }, () => {
     await pictures('candidate')
     expect(await axeViolations(page, 'candidate')).toEqual([])
 
-    const before = await page.locator('main svg tspan').count()
+    const texts = page.locator('main svg[role=img] text')
+    expect(await texts.count()).toBe(0)
     await page.getByRole('checkbox', { name: 'Digits in all cells' }).check()
-    expect(await page.locator('main svg tspan').count()).toBeGreaterThan(before + 200)
+    const lengths = await texts.evaluateAll((all) => all.map(({ textContent }) => textContent.length))
+    const large = upsideDown!.demonstrations.reduce((sum, { input }) => sum + 2 * input.flat().length, 0)
+    expect(lengths.reduce((sum, length) => sum + length, 0)).toBeGreaterThan(large)
     await takePictures(page, 'few-shot-digits')
+    await page.getByRole('checkbox', { name: 'Digits in all cells' }).uncheck()
   })
 
   test('all training tasks can be seen, and each is the text that was trained', async () => {
@@ -190,9 +194,11 @@ describeInBrowser('puzzles', { timeout: 300_000 }, () => {
   test('thirty by thirty cells are drawn quickly', async () => {
     const id = ids.find((each) => each.startsWith(`policy-0/${thirty!.id}/`))!
     await visitCandidate(id)
+    await page.getByRole('checkbox', { name: 'Digits in all cells' }).check()
     const drawn = await page.locator('main svg[role=img]').count()
     expect(drawn).toBeGreaterThanOrEqual(10)
     expect(await page.locator('main svg[role=img] *').count()).toBeLessThan(25 * drawn)
+    await page.getByRole('checkbox', { name: 'Digits in all cells' }).uncheck()
     await pictures('large')
   })
 

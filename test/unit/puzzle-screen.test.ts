@@ -24,6 +24,7 @@ import {
   cellSize,
   colourPaths,
   crossesPath,
+  digitTexts,
   digitToken,
   gridWords,
   linesPath,
@@ -375,6 +376,21 @@ test('a picture paints every cell of a grid once, in its colour', () => {
   expect(linesPath(large).match(/M/g)).toHaveLength(58)
   expect(linesPath([[1]])).toBe('')
   expect(crossesPath([{ row: 1, column: 2 }])).toBe('M22.2 12.2L27.8 17.8M27.8 12.2L22.2 17.8')
+})
+
+test('every digit stands in the middle of its cell', () => {
+  const grid = parseGridText('012\n345\n609')!
+  const read = [[], [], []] as number[][]
+  for (const { text, x, y, token } of digitTexts(grid)) {
+    const [columns, rows] = [x, y].map((list) =>
+      list.split(' ').map((place) => Math.floor(Number(place) / 10)),
+    )
+    for (const [index, digit] of [...text].entries()) {
+      expect(digitToken(Number(digit))).toBe(token)
+      read[rows![index]!]![columns![index]!] = Number(digit)
+    }
+  }
+  expect(read).toEqual(grid)
 })
 
 test('a picture fits its box, and has readable digits if it is to have some', () => {

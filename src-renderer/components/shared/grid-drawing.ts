@@ -82,6 +82,24 @@ export function gridWords(name: string, grid: Grid, wrong: readonly CellPlace[] 
 
 const darkColours: ReadonlySet<number> = new Set([0, 1, 9])
 
+export type DigitText = {
+  readonly token: string // of their colour
+  readonly text: string
+  readonly x: string // the middle of each digit
+  readonly y: string // the line that it stands on
+}
+
+/** The digits of all cells: those of one colour are one text, whose every character has a place of its own. */
+export function digitTexts(grid: Grid): readonly DigitText[] {
+  const cells = grid.flatMap((row, y) => row.map((colour, x) => ({ colour, x, y })))
+  return [...Map.groupBy(cells, ({ colour }) => digitToken(colour))].map(([token, own]) => ({
+    token,
+    text: own.map(({ colour }) => colour).join(''),
+    x: own.map(({ x }) => (x + 0.5) * unitsPerCell).join(' '),
+    y: own.map(({ y }) => (y + 0.72) * unitsPerCell).join(' '),
+  }))
+}
+
 /** The colour token of a digit on a cell. */
 export const digitToken = (colour: number): string =>
   darkColours.has(colour) ? '--on-dark-cell' : '--on-light-cell'
