@@ -8,6 +8,7 @@ import {
   count,
   countOrZero,
   deviceOption,
+  file,
   given,
   jsonOption,
   modelOption,
@@ -27,6 +28,7 @@ type GenerateFlags = {
   readonly seed: number
   readonly maxTokens: number
   readonly stop?: readonly string[]
+  readonly grammar?: string
   readonly window?: number
   readonly threads?: number
   readonly device?: string
@@ -36,7 +38,8 @@ type GenerateFlags = {
 const examples = `
 Examples:
   selkie generate --model base.gguf --prompt "Once upon a time"
-  selkie generate --model base.gguf --adapter a.gguf:0.5 --prompt "Once" --n 5 --temperature 0.8 --seed 7 --json`
+  selkie generate --model base.gguf --adapter a.gguf:0.5 --prompt "Once" --n 5 --temperature 0.8 --seed 7 --json
+  selkie generate --model base.gguf --prompt "Settings: " --grammar settings.gbnf --temperature 1`
 
 export function generateCommand(): Command {
   return new Command('generate')
@@ -50,6 +53,7 @@ export function generateCommand(): Command {
     .option('--seed <n>', 'seed of the first completion', countOrZero, defaultSeed)
     .option('--max-tokens <n>', 'length limit of a completion', count, 128)
     .option('--stop <text>', 'end before this text; may be given several times', collect)
+    .option('--grammar <file>', "what a completion must be, in llama.cpp's notation (GBNF)", file)
     .option('--window <tokens>', 'token window of one completion (default: what is needed)', window)
     .addOption(threadsOption())
     .addOption(deviceOption())
@@ -72,7 +76,12 @@ export function generateCommand(): Command {
               maxTokens: flags.maxTokens,
               stop: flags.stop ?? [],
             },
-            ...given({ contextSize: flags.window, threads: flags.threads, device: flags.device }),
+            ...given({
+              grammarPath: flags.grammar,
+              contextSize: flags.window,
+              threads: flags.threads,
+              device: flags.device,
+            }),
           }),
         ({ completions }) => completions.map(({ text }) => text).join('\n---\n'),
       )

@@ -3,7 +3,7 @@ import { statSync, writeFileSync } from 'node:fs'
 import type { CapsuleCheck, CapsuleVerdict } from '../../src-shared/api/capsules.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { recipeSchema } from '../../src-shared/recipe.ts'
-import { requirePassages, type AnyTaskset } from '../../src-shared/task.ts'
+import type { AnyTaskset } from '../../src-shared/task.ts'
 import type { Runs } from '../runs/runs.ts'
 import { checkCapsule, packCapsule, readCapsule, type Capsule } from './capsule-file.ts'
 import { gradeReplay } from './grade-replay.ts'
@@ -33,7 +33,7 @@ export function createCapsules(runs: Runs): Capsules {
       requireWhole(capsule, path)
       const recipe = recipeSchema.parse(capsule.run.config)
       const { kind, recipeToml, modelSha256 } = capsule.run
-      const taskset = requirePassages(capsule.taskset as AnyTaskset) // sound: the splits are of one kind
+      const taskset = capsule.taskset as AnyTaskset // sound: the splits are of one kind
       return await runs.repeat({
         kind,
         recipeToml,

@@ -34,6 +34,7 @@ export function lineOfArm(evidence: RunEvidence, arm: string | null, name: strin
     rewardReliability: reliabilityOf(groups),
     bestOfK: bestOfK(groups),
   }
+  if (evidence.form === 'few-shot') return withPuzzles(line, evidence)
   return answers.length === 0 ? withoutAnswers(line, evidence) : line
 }
 
@@ -79,11 +80,11 @@ function meanSteps(evidence: RunEvidence, arm: string): number | null {
   return known.length === 0 || known.length < steps.length ? null : meanOf(known)
 }
 
-/** Some records hold results and no answers: of puzzles, or means over repetitions. */
+/** Some records hold means over repetitions and no answers. */
 function withoutAnswers(line: ReportLine, evidence: RunEvidence): ReportLine {
   // Sound: readQueryServer wrote it.
   const repetitions = evidence.results.get('repetitions') as RepetitionStats | undefined
-  return repetitions ? withRepetitions(line, evidence, repetitions) : withPuzzles(line, evidence)
+  return repetitions ? withRepetitions(line, evidence, repetitions) : { ...line, emptyAnswers: null }
 }
 
 function withRepetitions(
@@ -127,11 +128,10 @@ type Puzzles = { readonly edits: readonly { readonly puzzles: readonly { readonl
 
 /** Records of puzzles say only which were solved: an interval for a share, since there is nothing else to resample. */
 function withPuzzles(line: ReportLine, { results }: RunEvidence): ReportLine {
-  const data = results.get('few-shot') as Puzzles | undefined // sound: readFewShot wrote it
-  if (!data) return { ...line, emptyAnswers: null }
-  const solved = data.edits.flatMap(({ puzzles }) => puzzles.map(({ isSolved }) => isSolved))
+  const { edits } = results.get('few-shot') as Puzzles // sound: readFewShot wrote it
+  const solved = edits.flatMap(({ puzzles }) => puzzles.map(({ isSolved }) => isSolved))
   const { share, low, high } = wilsonInterval(solved.filter(Boolean).length, solved.length)
   const macro = solved.length === 0 ? nothing : { value: share, low, high }
-  const passages = Math.max(0, ...data.edits.map(({ puzzles }) => puzzles.length))
+  const passages = Math.max(0, ...edits.map(({ puzzles }) => puzzles.length))
   return { ...line, macro, micro: macro.value, passages, questions: passages, emptyAnswers: null }
 }

@@ -3,6 +3,8 @@ import * as z from 'zod'
 import type { Json } from '../../src-shared/canonical-json.ts'
 import type { Sampling } from '../../src-shared/compute-protocol.ts'
 import type { LedgerRow } from '../../src-shared/records.ts'
+import type { ArmSummary, RunSummary } from '../../src-shared/run-summary.ts'
+import { wilsonInterval } from '../../src-shared/stats/proportions.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
 import { check, invalidAt, text, title as anyText } from '../tasksets/read-file.ts'
 import { taskOfPassage } from '../tasksets/tasks-of-passages.ts'
@@ -236,7 +238,10 @@ const fewShot = z.record(
   z.object({ task_id: z.record(z.string(), anyText), correct: z.record(z.string(), z.boolean()) }),
 )
 
-/** Which puzzles each self-edit solved; neither the self-edits nor the grids are in the records. */
+/**
+ * Which puzzles each self-edit solved. Self-edits, grids and answers are not in the records: the verdicts are kept
+ * without them, and the interval is that of a share, since there is nothing to resample.
+ */
 export function readFewShot({ source, value }: Artefact): Read {
   const edits = Object.entries(check(fewShot, value, source)).map(([edit, { task_id: ids, correct }]) => ({
     edit,
@@ -256,6 +261,34 @@ export function readFewShot({ source, value }: Artefact): Read {
       taskset: noTasks(name),
       settings: { edits: edits.length },
     },
-    rows: [basePolicy, { table: 'results', name: 'few-shot', data: { edits } }],
+    rows: [
+      basePolicy,
+      ...edits.flatMap(({ edit, puzzles }) => puzzles.map((each, row) => verdictRow(edit, row, each))),
+      { table: 'results', name: 'few-shot', data: { edits } },
+      { table: 'results', name: 'summary', data: summaryOfPuzzles(edits) },
+    ],
   }
+}
+
+type TriedPuzzle = { readonly puzzle: string; readonly isSolved: boolean }
+
+const verdictRow = (edit: string, row: number, { puzzle, isSolved }: TriedPuzzle): LedgerRow => ({
+  table: 'answers',
+  ...{ id: `${importedArms.selfEdits}/${edit}/${row}/${puzzle}`, trialId: null, arm: importedArms.selfEdits },
+  ...{ policyVersion: null, taskId: puzzle, questionId: puzzle, text: notRecorded, tokens: null },
+  ...{ verdict: isSolved ? 'correct' : 'incorrect', grader: notRecorded, judge: null },
+})
+
+function summaryOfPuzzles(edits: readonly { readonly puzzles: readonly TriedPuzzle[] }[]): RunSummary {
+  const tried = edits.flatMap(({ puzzles }) => puzzles)
+  const { share, low, high } = wilsonInterval(tried.filter(({ isSolved }) => isSolved).length, tried.length)
+  const known = tried.length > 0
+  const arm: ArmSummary = {
+    name: importedArms.selfEdits,
+    n: tried.length,
+    passages: new Set(tried.map(({ puzzle }) => puzzle)).size,
+    ...{ accuracy: known ? share : null, low: known ? low : null, high: known ? high : null },
+    ...{ emptyAnswers: 0, ungraded: 0 },
+  }
+  return { arms: [arm], differences: [], example: null }
 }

@@ -231,7 +231,7 @@ function votedAnswer(
     logProb: sum(({ logProb }) => logProb),
     detail: {
       predictions: predictions.map(({ view, grid }) => ({ view, grid: grid && gridText(grid) })),
-      tally: tally.map(({ grid, votes, views }) => ({ grid: gridText(grid), votes, views })),
+      tally: tally.map(({ grid, ...counts }) => ({ grid: gridText(grid), ...counts })),
     },
   }
 }

@@ -10,7 +10,7 @@ import { AppError } from '../../src-shared/errors.ts'
 import { recipeSchema, type Recipe } from '../../src-shared/recipe.ts'
 import type { EventInput, Run, RunEvent } from '../../src-shared/records.ts'
 import type { RunSummary } from '../../src-shared/run-summary.ts'
-import { requirePassages, type AnyTaskset } from '../../src-shared/task.ts'
+import type { AnyTaskset } from '../../src-shared/task.ts'
 import type { LedgerPort } from '../loop/ports.ts'
 import { Paused, runSeal, type SealProgress } from '../loop/seal.ts'
 import { KeptReader } from '../store/kept-reader.ts'
@@ -137,7 +137,7 @@ export class Runs {
       const recipe = recipeSchema.parse(run.config)
       const prepared =
         run.kind === 'learn'
-          ? await preparedAgain(recipe, requirePassages(store.taskset(run.tasksetSha256)), this.#options)
+          ? await preparedAgain(recipe, store.taskset(run.tasksetSha256), this.#options)
           : await prepareRun(recipe, this.#options)
       requireSame('model', prepared.modelPath, prepared.modelSha256, run.modelSha256)
       requireSame('taskset', prepared.taskset.name, prepared.taskset.sha256, run.tasksetSha256)

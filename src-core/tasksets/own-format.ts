@@ -1,4 +1,4 @@
-/** Reads Selkie's own form: a folder with taskset.json and a file for each split. The only form with ids and splits. */
+/** Reads Selkie's own form: a folder with taskset.json and a file for each split, of passages or of puzzles. */
 import { join } from 'node:path'
 import * as z from 'zod'
 import { AppError } from '../../src-shared/errors.ts'

@@ -71,6 +71,7 @@ const generate = z.strictObject({
     maxTokens: count,
     stop: z.array(z.string().min(1)).readonly(),
   }),
+  grammarPath: z.exactOptional(path), // a text in llama.cpp's notation, which every completion must follow
   contextSize: z.exactOptional(count),
   ...placement,
 })

@@ -6,7 +6,10 @@ import { AppError } from '../errors.ts'
 import { checkNumbers, learningRateText, switchOf, trainingStrategies } from './configuration.ts'
 import { transformFamilies } from './transforms.ts'
 
-/** What a model may write where a number stands. Without choices: learning rates of up to three digits from 0.000001 to 0.999, epochs 1 to 99. */
+/**
+ * What a model may write where a number stands. Without choices: learning rates of up to three digits from 0.000001 to
+ * 0.999, epochs 1 to 99.
+ */
 export type GrammarChoices = {
   readonly learningRates?: readonly number[]
   readonly epochs?: readonly number[]

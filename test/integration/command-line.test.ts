@@ -87,6 +87,21 @@ test('completions carry their seed, their length and why they ended', () => {
   expect(selkie('generate', ...placement, ...sampling)).toEqual({ completions })
 })
 
+test('completions follow the grammar of a file, and a wrong one is told by its line', () => {
+  const grammar = join(folder, 'answer.gbnf')
+  const generate = ['generate', ...placement, '--prompt', 'A', '--n', '5', '--temperature', '2', '--grammar']
+  writeFileSync(grammar, '# an answer\nroot ::= "yes" | "no, " [a-z]{3}\n')
+  const { completions } = selkie(...generate, grammar) as { completions: { text: string }[] }
+  for (const { text } of completions) expect(text).toMatch(/^(yes|no, [a-z]{3})$/)
+
+  writeFileSync(grammar, 'root ::= answer\nanswer ::= "yes')
+  const { status, stdout } = spawnSync(process.execPath, [cli, ...generate, grammar], { encoding: 'utf8' })
+  expect(status).toBe(2)
+  expect(JSON.parse(stdout)).toMatchObject({
+    error: { code: 'invalid_input', message: expect.stringContaining('line 2'), data: { line: 2 } },
+  })
+})
+
 test('the bench reports every figure', () => {
   const result = selkie(
     'bench',

@@ -124,6 +124,8 @@ describe('training tasks', () => {
       expect(origin.colours![0]).toBe(0)
       expect([1, 2, 3].map((colour) => origin.colours![colour]! > 3)).toEqual([true, true, true])
     }
+    const ofOneBase = changed.filter(({ origin }) => origin.left.join() === '0')
+    expect(new Set(ofOneBase.map(({ origin }) => origin.colours!.join())).size).toBeGreaterThan(10)
   })
 
   test('without a family the copies keep their colours', () => {

@@ -58,7 +58,7 @@ test('what each transform makes of one small grid', () => {
 
 test('10,000 random grids come back unchanged from every transform, in the sizes that its name says', () => {
   for (let seed = 0; seed < 10_000; seed++) {
-    const original = randomGrid(seed)
+    const original = randomGrid(seed, seed % 4 === 0 ? 30 : 10)
     const text = gridText(original)
     for (const { name, apply, inverse } of [...transforms, ...translations]) {
       const image = apply(original)

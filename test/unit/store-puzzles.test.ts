@@ -1,7 +1,14 @@
-/** Tasksets of puzzles in a store: as they were, covered by the check, and in stores from before there were any. */
+/**
+ * Tasksets of puzzles in a store: as they were, covered by the check, in capsules and audits, and in stores from before
+ * there were any.
+ */
 import Database from 'better-sqlite3'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
+import { checkCapsule, packCapsule, readCapsule } from '../../src-core/capsules/capsule-file.ts'
+import { auditTasks } from '../../src-core/evidence/audit-tasks.ts'
+import { readEvidence } from '../../src-core/evidence/evidence.ts'
 import { taskHash } from '../../src-core/store/catalogue.ts'
 import { fsck } from '../../src-core/store/fsck.ts'
 import { migrate, migrations } from '../../src-core/store/migrations.ts'
@@ -132,4 +139,51 @@ test('a store from before there were puzzles keeps all it has and takes puzzles'
   expect(store.taskset(puzzles.sha256)).toEqual(puzzles)
   store.close()
   expect(fsck(path, { readData: true })).toMatchObject({ problems: [], checked: { tasksets: 2, tasks: 5 } })
+})
+
+test('a capsule of a run on puzzles holds them whole', () => {
+  const path = filledFolder()
+  const store = openStore(path)
+  store.appendEvent('p', 'done', null)
+  const bytes = packCapsule(store, 'p')
+  store.close()
+  const file = join(path, 'p.capsule')
+  writeFileSync(file, bytes)
+  const capsule = readCapsule(file)
+  expect(capsule.taskset).toEqual(puzzles)
+  expect(checkCapsule(capsule, file, bytes.length).problems).toEqual([])
+  const [first] = puzzles.splits.train
+  const changed = { ...first!, demonstrations: first!.demonstrations.slice(1) }
+  const { train: _, ...others } = puzzles.splits
+  const forged = { ...puzzles, splits: { ...others, train: [changed, puzzle('p1', 1)] } }
+  const problems = checkCapsule(
+    { ...capsule, taskset: structuredClone(forged) as typeof capsule.taskset },
+    file,
+    0,
+  ).problems
+  expect(problems).toEqual([expect.stringContaining('The taskset is not the one that the run had')])
+})
+
+test('a puzzle that is trained on and tested under another name is contamination', () => {
+  const path = freshFolder()
+  const store = openStore(path)
+  fill(store, 'r')
+  const findingsOf = (test: readonly FewShotTask[]) => {
+    const found = { train: splits.train, validation: [], test }
+    const sha256 = tasksetSha256(found)
+    store.addTaskset({ name: 'mirrors', sha256, splits: found }, 'a test')
+    store.createRun({ ...runInput(sha256), tasksetSha256: sha256 })
+    return auditTasks(readEvidence(store, store.run(sha256))).map(({ severity, message }) => ({
+      severity,
+      message,
+    }))
+  }
+  expect(findingsOf(splits.test)).toEqual([])
+  expect(findingsOf([{ ...puzzle('p9', 9), demonstrations: puzzle('p2', 2).demonstrations }])).toEqual([
+    {
+      severity: 'error',
+      message: expect.stringMatching(/^1 puzzles or questions of .* learned from and tested on/),
+    },
+  ])
+  store.close()
 })
