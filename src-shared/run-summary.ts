@@ -1,6 +1,7 @@
 /**
  * What a run comes to: accuracy of every arm with its interval, paired differences, one telling example. Accuracies
- * are macro averages (passages weigh equally); intervals are 95 %, by the bootstrap over passages.
+ * are macro averages (passages weigh equally; a puzzle counts as a passage); intervals are 95 %, by the bootstrap over
+ * passages.
  */
 export type ArmSummary = {
   readonly name: string
@@ -9,7 +10,7 @@ export type ArmSummary = {
   readonly accuracy: number | null // null: nothing was graded
   readonly low: number | null
   readonly high: number | null
-  readonly emptyAnswers: number
+  readonly emptyAnswers: number | null // null: an import does not say
   readonly ungraded: number
 }
 
@@ -65,6 +66,10 @@ const armTitles: Readonly<Record<string, string>> = {
   'best-configuration': 'best configuration for all, in hindsight',
   'best-for-each': 'best configuration for each, in hindsight',
 }
+
+/** The arm whose rows hold the answers: two arms are chosen among the answers of an exhaustive search. */
+export const armOfAnswers = (name: string): string =>
+  name === 'best-configuration' || name === 'best-for-each' ? 'exhaustive' : name
 
 /** What people call an arm. */
 export function armTitle(name: string): string {

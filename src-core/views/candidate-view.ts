@@ -1,14 +1,17 @@
 /** Everything about one candidate: the evidence page behind a reward. */
 import type {
   CandidateView,
+  PuzzleFacts,
   QuestionOutcome,
   SiblingView,
   TrialView,
 } from '../../src-shared/api/workbench.ts'
 import { AppError } from '../../src-shared/errors.ts'
+import { readConfiguration } from '../../src-shared/few-shot/configuration.ts'
+import { recipeSchema } from '../../src-shared/recipe.ts'
 import type { AnswerRecord, CandidateRecord, Run, TrialRecord } from '../../src-shared/records.ts'
 import { selfEditText } from '../../src-shared/self-edit-prompts.ts'
-import type { Question, Task } from '../../src-shared/task.ts'
+import { isFewShot, type Question, type Task } from '../../src-shared/task.ts'
 import type { Store } from '../store/store.ts'
 
 /** Throws `not_found`. */
@@ -27,6 +30,7 @@ export function viewCandidate(store: Store, runId: string, candidateId: string):
     candidate,
     selfEdit: selfEditText(candidate.promptKey, candidate.text),
     task,
+    puzzle: isFewShot(task) ? puzzleFacts(run, candidate) : null,
     trials: trialsOf(store, runId, candidate, task),
     reward,
     rewardDefinition: inWords(reward?.definition ?? definitionOf(run)),
@@ -93,6 +97,17 @@ function siblingsOf(
   }))
 }
 
+/** The self-edit is read by the rules that the loop read it by; those of a run without a recipe are ours. */
+function puzzleFacts({ config }: Run, { promptKey, text }: CandidateRecord): PuzzleFacts {
+  const recipe = recipeSchema.safeParse(config).data
+  const originalNoOps = recipe?.fewShot?.originalRules ?? false
+  return {
+    text: recipe?.fewShot?.text ?? null,
+    promptStyle: recipe?.selfEdit.promptStyle ?? 'completion',
+    configuration: readConfiguration(selfEditText(promptKey, text), { originalNoOps }),
+  }
+}
+
 /** What the recipe of a run says; '' for a run without one. */
 function definitionOf({ config }: Run): string {
   const { reward } = (config ?? {}) as { readonly reward?: unknown } // sound: only looked at
@@ -102,6 +117,8 @@ function definitionOf({ config }: Run): string {
 const definitions: Readonly<Record<string, string>> = {
   accuracy: 'Accuracy: correct answers as a share of the graded ones, averaged over the trials.',
   gain: 'Gain: the accuracy with the adapter, averaged over the trials, minus the accuracy of the base model on the same questions.',
+  solved:
+    'Solved: 1 if every test input of the puzzle was answered correctly, in one of two attempts, else 0; averaged over the trials.',
   improvement:
     'Improvement: 1 if the accuracy with the adapter, averaged over the trials, is above that of the base model on the same questions, else 0.',
 }

@@ -99,7 +99,11 @@ function pastQuestion({ id, spec, startedAtMs, state }: Job): PastQuestion | nul
 }
 
 /** The passage an adapter was trained for; null where it has none, as a policy or one trained on a puzzle. */
-export type AdapterSubject = { readonly row: AdapterRow; readonly task: PassageTask | null }
+export type AdapterSubject = {
+  readonly row: AdapterRow
+  readonly task: PassageTask | null
+  readonly isPuzzle: boolean // it was trained on one
+}
 
 /** Null for an adapter that the store does not know. */
 export async function findSubject(
@@ -112,7 +116,7 @@ export async function findSubject(
   })
   const row = rows.find((found) => found.key === key)
   if (!row) return null
-  if (row.candidateId === null) return { row, task: null }
+  if (row.candidateId === null) return { row, task: null, isPuzzle: false }
   const { task } = await api.call('runs.candidate', { id: runId, candidateId: row.candidateId })
-  return { row, task: isFewShot(task) ? null : task }
+  return isFewShot(task) ? { row, task: null, isPuzzle: true } : { row, task, isPuzzle: false }
 }

@@ -3,6 +3,9 @@
  * pages, long series in columns (arrays of equal length), so that 100,000 rows stay quick.
  */
 import type { TargetModule } from '../compute-protocol.ts'
+import type { ReadConfiguration } from '../few-shot/configuration.ts'
+import type { PuzzleText } from '../few-shot/puzzle-text.ts'
+import type { PromptStyle } from '../recipe.ts'
 import type {
   AnswerRecord,
   CandidateRecord,
@@ -130,6 +133,7 @@ export type CandidateView = {
   readonly candidate: CandidateRecord
   readonly selfEdit: string // the text with what its prompt had begun, as it is trained on
   readonly task: Task
+  readonly puzzle: PuzzleFacts | null // null for a passage
   readonly trials: readonly TrialView[]
   readonly reward: RewardRecord | null
   readonly rewardDefinition: string // of the recipe, in words
@@ -138,6 +142,12 @@ export type CandidateView = {
   readonly reviews: readonly Review[]
   readonly previousId: string | null // in the order of the ledger, of the same arm
   readonly nextId: string | null
+}
+/** How a puzzle was put to the model, and what its self-edit comes to. */
+export type PuzzleFacts = {
+  readonly text: PuzzleText | null // null: the run has no recipe that says it
+  readonly promptStyle: PromptStyle
+  readonly configuration: ReadConfiguration
 }
 export type SiblingView = {
   readonly id: string

@@ -107,7 +107,7 @@ test('the line of policies leaves out other arms and those that nobody could gra
 })
 
 test('a matrix has the passages of a round as rows and the numbers in the group as columns', () => {
-  expect(matrixKeys(columns).map(({ id }) => id)).toEqual(['round-1', 'round-0', 'held-out'])
+  expect(matrixKeys(columns, 'passage').map(({ id }) => id)).toEqual(['round-1', 'round-0', 'held-out'])
   const matrix = rewardMatrix(columns, 'round-0')
   expect(matrix).toEqual({
     rows: ['MLT', 'PER'],

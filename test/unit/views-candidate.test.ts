@@ -62,6 +62,7 @@ test('a candidate is shown with its task, its trial, each answer before and afte
     candidate: rowOf('round-0/a/0'),
     selfEdit: 'one two three FOUR',
     task: trainTask,
+    puzzle: null,
     trials: [
       {
         ...rowOf('round-0/a/0/0'),

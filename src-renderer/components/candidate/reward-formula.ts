@@ -28,21 +28,34 @@ export function accuracyOf(shares: readonly TrialShare[]): number | null {
   return known.reduce((sum, { correct, graded }) => sum + correct / graded, 0) / known.length
 }
 
-/** Whether the stored reward is what these answers give. Null for a definition that is not known here. */
+/** The share of the trials whose every answer is correct, of those without an ungraded one; null if there is none. */
+export function solvedOf(shares: readonly TrialShare[]): number | null {
+  const known = shares.filter(({ graded, ungraded }) => graded > 0 && ungraded === 0)
+  if (known.length === 0) return null
+  return known.filter(({ correct, graded }) => correct === graded).length / known.length
+}
+
+/** Of the answers, what a reward of this definition begins with. */
+export const measureOf = (definition: string, shares: readonly TrialShare[]): number | null =>
+  definition === 'solved' ? solvedOf(shares) : accuracyOf(shares)
+
+/** Whether the stored reward is what these answers give: their `measureOf`. Null for a definition that is not known here. */
 export function agrees(
   { definition, value, baseline }: RewardRecord,
-  accuracy: number | null,
+  measure: number | null,
 ): boolean | null {
   const isClose = (expected: number | null): boolean =>
     expected === null || value === null ? expected === value : Math.abs(expected - value) < 1e-9
-  if (accuracy === null || (baseline === null && definition !== 'accuracy')) return value === null
+  const needsBaseline = definition !== 'accuracy' && definition !== 'solved'
+  if (measure === null || (baseline === null && needsBaseline)) return value === null
   switch (definition) {
     case 'accuracy':
-      return isClose(accuracy)
+    case 'solved':
+      return isClose(measure)
     case 'gain':
-      return isClose(accuracy - (baseline ?? 0))
+      return isClose(measure - (baseline ?? 0))
     case 'improvement':
-      return isClose(Number(accuracy > (baseline ?? 0)))
+      return isClose(Number(measure > (baseline ?? 0)))
     default:
       return null
   }
@@ -58,6 +71,8 @@ export function rewardText(definition: string, value: number | null): string {
       return `${points(value)} points`
     case 'improvement':
       return String(value)
+    case 'solved':
+      return value === 1 ? 'solved' : value === 0 ? 'not solved' : `${percent(value)} solved`
     default:
       return decimal(value, 3)
   }

@@ -2,6 +2,7 @@
 import type { CandidateColumns } from '../../../src-shared/api/workbench.ts'
 import { armTitle } from '../../../src-shared/run-summary.ts'
 import { trainingArm } from './candidate-rows.ts'
+import type { TaskWord } from './recipe-facts.ts'
 
 export type MatrixCell = {
   readonly row: number
@@ -19,7 +20,10 @@ export type RewardMatrix = {
 export const heldOut = 'held-out'
 
 /** What can be shown, the latest round first: 'round-1', 'round-0', 'held-out'. */
-export function matrixKeys({ arms, rounds }: CandidateColumns): readonly { id: string; label: string }[] {
+export function matrixKeys(
+  { arms, rounds }: CandidateColumns,
+  taskWord: TaskWord,
+): readonly { id: string; label: string }[] {
   const trained = new Set<number>()
   let isHeldOut = false
   for (let index = 0; index < arms.length; index++)
@@ -29,7 +33,7 @@ export function matrixKeys({ arms, rounds }: CandidateColumns): readonly { id: s
     ...[...trained]
       .toSorted((a, b) => b - a)
       .map((round) => ({ id: `round-${round}`, label: `Round ${round}` })),
-    ...(isHeldOut ? [{ id: heldOut, label: 'Held-out passages' }] : []),
+    ...(isHeldOut ? [{ id: heldOut, label: `Held-out ${taskWord}s` }] : []),
   ]
 }
 
