@@ -6,6 +6,7 @@ import { beforeAll, expect, test } from 'vitest'
 import { openStore } from '../../src-core/store/store.ts'
 import type { LedgerRow } from '../../src-shared/records.ts'
 import { gridText, type Grid } from '../../src-shared/few-shot/grid.ts'
+import { createApiClient, type ApiClient } from '../../src-shared/api/transport.ts'
 import { href } from '../../src-shared/routes.ts'
 import { addPuzzleRun, puzzleRecipe, puzzles } from '../fixtures/puzzle-run.ts'
 import { answerRow, candidateRow, model, runInput, sha256 } from '../fixtures/store-rows.ts'
@@ -57,6 +58,7 @@ const rowsOf = (grid: Grid): string => gridText(grid).replaceAll('\n', ', ')
 describeInBrowser('puzzles', { timeout: 300_000 }, () => {
   let workbench: Workbench
   let page: Page
+  let api: ApiClient
   let ids: readonly string[]
   beforeAll(async () => {
     const store = openStore(folder)
@@ -71,6 +73,7 @@ describeInBrowser('puzzles', { timeout: 300_000 }, () => {
     store.close()
     workbench = await openWorkbench(folder)
     page = workbench.page
+    api = createApiClient(workbench.app)
     page.on('request', (request) => expect(request.url()).toMatch(/^(http|ws):\/\/127\.0\.0\.1/))
   }, 120_000)
 
@@ -80,12 +83,8 @@ describeInBrowser('puzzles', { timeout: 300_000 }, () => {
     await workbench.visit(href('runs', 'p', 'candidates', id))
     await page.getByText('How it was written').waitFor()
   }
-  /** Of the first trial of a candidate, as the page is told. */
-  const viewOf = async (candidateId: string) => {
-    const reply = await workbench.app.request('runs.candidate', { id: 'p', candidateId })
-    if (!reply.ok) throw new Error(reply.error.message)
-    return reply.value
-  }
+  /** What the page is told. */
+  const viewOf = (candidateId: string) => api.call('runs.candidate', { id: 'p', candidateId })
 
   /** Pictures of a screen, also in a narrow window: `few-shot-NAME-…`. */
   async function pictures(name: string): Promise<void> {
@@ -223,14 +222,8 @@ describeInBrowser('puzzles', { timeout: 300_000 }, () => {
     const answers = page.getByRole('grid', { name: /^Answers of best configuration for each/ })
     await answers.getByRole('img').first().waitFor()
     await page.getByText('chosen among all answers of “a configuration at random”').waitFor()
-    const first = (await await workbench.app.request('runs.rows', {
-      id: 'p',
-      of: 'arm',
-      key: 'exhaustive',
-    })) as {
-      readonly value: readonly LedgerRow[]
-    }
-    const [answer] = first.value.flatMap((row) => (row.table === 'answers' ? [row] : []))
+    const rows = await api.call('runs.rows', { id: 'p', of: 'arm', key: 'exhaustive' })
+    const answer = rows.find((row) => row.table === 'answers')
     const [attempt] = answer!.text.split('\n\n')
     const shown = answers.getByRole('row').nth(1).getByRole('img').first()
     expect(await shown.getAttribute('aria-label')).toContain(attempt!.replaceAll('\n', ', '))
