@@ -81,7 +81,7 @@ describeInBrowser('puzzles', { timeout: 300_000 }, () => {
   const panel = (name: string): Locator => page.getByRole('region', { name, exact: true })
   const visitCandidate = async (id: string): Promise<void> => {
     await workbench.visit(href('runs', 'p', 'candidates', id))
-    await page.getByText('How it was written').waitFor()
+    await page.getByText(`selkie show candidate ${id} --run p`).waitFor() // the one before stays until it is there
   }
   /** What the page is told. */
   const viewOf = (candidateId: string) => api.call('runs.candidate', { id: 'p', candidateId })
