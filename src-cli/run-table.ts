@@ -38,7 +38,7 @@ export function armTable(arms: readonly ArmSummary[]): string[] {
       `${percentOf(arm.low)} – ${percentOf(arm.high)}`.padStart(16),
       String(passages).padStart(10),
       String(n).padStart(8),
-      String(emptyAnswers).padStart(6),
+      (emptyAnswers === null ? '–' : String(emptyAnswers)).padStart(6),
       String(ungraded).padStart(9),
     ]
     return `${armTitle(name).padEnd(width)} ${numbers.join(' ')}`

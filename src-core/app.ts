@@ -25,6 +25,7 @@ import { createModelDownloads } from './models/model-downloads.ts'
 import { receiveModel, type IncomingModel } from './models/receive-model.ts'
 import { listRecipes } from './recipes/load-recipe.ts'
 import { planRecipe } from './recipes/plan-recipe.ts'
+import { benchGrid } from './runs/bench-grid.ts'
 import { benchLoop } from './runs/bench-loop.ts'
 import { evaluateRecipeLearner } from './runs/evaluate-learner.ts'
 import { readRecipeTaskset, type RunTools } from './runs/prepare-run.ts'
@@ -114,6 +115,8 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
       evaluateLearner: (spec, options) => evaluateRecipeLearner(spec, runTools, options),
       benchLoop: (recipe, options) =>
         benchLoop(recipe, runTools, { ...options, codeVersion: surroundings.selkieVersion }),
+      benchGrid: (recipe, options) =>
+        benchGrid(recipe, runTools, { ...options, codeVersion: surroundings.selkieVersion }),
     },
     mindJobs: {
       ...createMindJobs(minds, runTools),

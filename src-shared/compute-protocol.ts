@@ -273,6 +273,8 @@ export type TrainedAdapter = {
 export type TrainOutput = {
   readonly adapters: readonly TrainedAdapter[]
   readonly seconds: number
+  /** Of tokens in all micro-batches since the start or the resumption; what is not filled by a sequence is padding. */
+  readonly places: { readonly computed: number; readonly filled: number }
   readonly peakMemoryBytes: number
   readonly estimatedMemoryBytes: number
   readonly recompute: 'none' | 'layers'

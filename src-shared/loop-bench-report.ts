@@ -17,17 +17,20 @@ export type LoopPhaseTime = {
   readonly computeSeconds: number // of these, inside llama.cpp or ggml
 }
 
-export type LoopBenchReport = {
+export type TimedRound = {
+  readonly trials: number
+  readonly failedTrials: number
+  readonly seconds: number // the whole round, from sampling to the next policy
+  readonly computeShare: number // of the round's time, inside llama.cpp or ggml
+  readonly phases: readonly LoopPhaseTime[]
+}
+
+export type LoopBenchReport = TimedRound & {
   readonly recipe: string
   readonly model: string // file name
   readonly passages: number
   readonly candidates: number
-  readonly trials: number
-  readonly failedTrials: number
-  readonly seconds: number // the whole round, from sampling to the next policy
   readonly candidatesPerMinute: number
-  readonly computeShare: number // of the round's time, inside llama.cpp or ggml
-  readonly phases: readonly LoopPhaseTime[]
   readonly generation: {
     readonly sequences: number
     readonly tokens: number // of all sequences, end tokens counted

@@ -16,14 +16,19 @@ export type PlanPhase = { readonly name: string; readonly work: Work; readonly s
 
 /** The speeds of a model on a device, for the shapes of work that a recipe asks for; tokens per second. */
 export type Speeds = {
-  readonly charactersPerToken: number // of this taskset's passages
+  readonly charactersPerToken: number // of this taskset's passages or puzzles
   readonly prompt: number
   readonly selfEdits: number // generated, as many together as the recipe says
-  readonly answers: number // generated, the questions of one passage together
+  readonly answers: number // generated, the questions of one task together
   readonly trials: number // trained, steps of the size that trials have
   readonly policy: number // trained, steps of the size that the outer loop has
   /** Of the self-edits that were sampled to measure the speed; null if that took too long. */
-  readonly selfEdit: { readonly tokens: number; readonly sequences: number } | null
+  readonly selfEdit: {
+    readonly tokens: number
+    readonly sequences: number
+    /** Where the self-edit says what is trained on: tokens of all its sequences, and passes over them. */
+    readonly trained?: { readonly tokens: number; readonly epochs: number }
+  } | null
   readonly answerTokens: number | null // mean, likewise
 }
 

@@ -10,7 +10,7 @@ export type ArmSummary = {
   readonly accuracy: number | null // null: nothing was graded
   readonly low: number | null
   readonly high: number | null
-  readonly emptyAnswers: number
+  readonly emptyAnswers: number | null // null: an import does not say
   readonly ungraded: number
 }
 

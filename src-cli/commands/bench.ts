@@ -3,7 +3,8 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import type { JobResults } from '../../src-shared/api/job.ts'
 import type { ForgettingReport } from '../../src-shared/api/minds.ts'
 import { strategyNames, type StrategyName } from '../../src-shared/minds/strategies.ts'
-import type { LoopBenchReport } from '../../src-shared/loop-bench-report.ts'
+import type { GridBenchReport } from '../../src-shared/grid-bench-report.ts'
+import type { LoopBenchReport, TimedRound } from '../../src-shared/loop-bench-report.ts'
 import { splits, type Split } from '../../src-shared/task.ts'
 import { defaultLora, defaultSeed, defaultWindowTokens } from '../../src-shared/api/defaults.ts'
 import type { BrowserTimings } from '../bench-browser.ts'
@@ -85,6 +86,7 @@ export function benchCommand(): Command {
     .description('measure speed')
     .addCommand(train)
     .addCommand(loopCommand())
+    .addCommand(gridCommand())
     .addCommand(uiCommand())
     .addCommand(forgettingCommand())
 }
@@ -240,23 +242,68 @@ function loopCommand(): Command {
     })
 }
 
-function describeLoop({ generation, phases, ...report }: LoopBenchReport): string {
-  const elsewhere = report.seconds - phases.reduce((sum, { seconds }) => sum + seconds, 0)
+function describeLoop({ generation, ...report }: LoopBenchReport): string {
+  return [
+    `${report.recipe} with ${report.model}: ${report.candidates} candidates, ${trialsOf(report)}`,
+    `speed       ${rate(report.candidatesPerMinute)} candidates/minute`,
+    ...describeComputing(report),
+    `generating  ${rate(generation.tokensPerSecond)} tokens/s for ${generation.sequences} sequences`,
+    `llama.cpp   ${rate(generation.referenceTokensPerSecond)} tokens/s for the same batch without sampling; generating reaches ${percent(generation.ratio)}`,
+  ].join('\n')
+}
+
+const trialsOf = ({ trials, failedTrials, seconds }: TimedRound): string =>
+  `${trials} trials (${failedTrials} failed) in ${seconds.toFixed(1)} s`
+
+function describeComputing({ computeShare, phases, ...round }: TimedRound): string[] {
+  const elsewhere = round.seconds - phases.reduce((sum, { seconds }) => sum + seconds, 0)
   const row = (name: string, seconds: number, computeSeconds: number): string[] => [
     `  ${name}`,
     `${seconds.toFixed(2)} s`,
     `${computeSeconds.toFixed(2)} s computing`,
   ]
   return [
-    `${report.recipe} with ${report.model}: ${report.candidates} candidates, ${report.trials} trials (${report.failedTrials} failed) in ${report.seconds.toFixed(1)} s`,
-    `speed       ${rate(report.candidatesPerMinute)} candidates/minute`,
-    `computing   ${percent(report.computeShare)} of the time, inside llama.cpp or ggml`,
+    `computing   ${percent(computeShare)} of the time, inside llama.cpp or ggml`,
     table([
       ...phases.map(({ phase, seconds, computeSeconds }) => row(phase, seconds, computeSeconds)),
       row('elsewhere', elsewhere, 0),
     ]),
-    `generating  ${rate(generation.tokensPerSecond)} tokens/s for ${generation.sequences} sequences`,
-    `llama.cpp   ${rate(generation.referenceTokensPerSecond)} tokens/s for the same batch without sampling; generating reaches ${percent(generation.ratio)}`,
+  ]
+}
+
+const gridExamples = `
+Examples:
+  selkie bench grid
+  selkie bench grid --recipe ./my-puzzles.toml --json`
+
+function gridCommand(): Command {
+  return new Command('grid')
+    .description(
+      "one round of a recipe's loop on 8 puzzles, in a store that is not kept; then training packed and not, views decoded together and not",
+    )
+    .option('--recipe <recipe>', 'its model, taskset and settings are used', 'grid-demo')
+    .addOption(jsonOption())
+    .addHelpText('after', gridExamples)
+    .action(async ({ json, recipe }: { readonly recipe: string; readonly json?: true }) => {
+      const { runCommand } = await import('../run-command.ts')
+      await runCommand(
+        { ...(json && { json }) },
+        ({ run }) => run({ type: 'bench-grid', recipe }),
+        describeGrid,
+      )
+    })
+}
+
+function describeGrid({ training, views, ...report }: GridBenchReport): string {
+  const { packed } = training
+  return [
+    `${report.recipe} with ${report.model}: ${report.puzzles} puzzles, ${report.candidates} candidates, ${trialsOf(report)}`,
+    `speed       ${report.puzzlesPerMinute.toFixed(1)} puzzles/minute, ${rate(report.trialsPerMinute)} trials/minute`,
+    ...describeComputing(report),
+    `training    ${rate(packed.tokensPerSecond)} tokens/s packed, ${percent(packed.paddingShare)} of what is computed is padding`,
+    `            ${rate(training.oneByOne.tokensPerSecond)} tokens/s with one sequence in a micro-batch, ${percent(training.oneByOne.paddingShare)} padding: packed is ${training.gain.toFixed(2)} times as fast`,
+    `views       ${rate(views.together.tokensPerSecond)} tokens/s decoded together`,
+    `            ${rate(views.oneByOne.tokensPerSecond)} tokens/s one view at a time: together is ${views.gain.toFixed(2)} times as fast, ${views.sameAnswers} of ${views.views} answers are the same`,
   ].join('\n')
 }
 

@@ -135,7 +135,8 @@ async function runTraining(
       }
     })
     const seconds = (performance.now() - started) / 1000
-    return { adapters, seconds, peakMemoryBytes: run.peakMemoryBytes, estimatedMemoryBytes, recompute }
+    const { places, peakMemoryBytes } = run
+    return { adapters, seconds, places, peakMemoryBytes, estimatedMemoryBytes, recompute }
   } finally {
     for (const each of owned.reverse()) each.dispose()
   }
@@ -163,6 +164,7 @@ type StepGradients = {
 /** One run's state between steps. */
 class Run {
   readonly histories: History[]
+  readonly places = { computed: 0, filled: 0 }
   peakMemoryBytes = 0
   #tokensPerSecond = 0
   readonly #on: RunParts
@@ -190,6 +192,8 @@ class Run {
       const losses = await cache.get(shape).run(data, seeds, step)
       losses.forEach((loss, row) => void (lossSums[data.rowAdapters[row]!]! += loss))
       data.counted.forEach((count, adapter) => void (counted[adapter]! += count))
+      this.places.computed += data.tokens.length
+      this.places.filled += data.pieces.reduce((sum, { length }) => sum + length, 0)
       tokens += lanes.flat(2).reduce((sum, sequence) => sum + sequence.tokens.length, 0)
       this.measureMemory()
     }

@@ -288,7 +288,7 @@ function summaryOfPuzzles(edits: readonly { readonly puzzles: readonly TriedPuzz
     n: tried.length,
     passages: new Set(tried.map(({ puzzle }) => puzzle)).size,
     ...{ accuracy: known ? share : null, low: known ? low : null, high: known ? high : null },
-    ...{ emptyAnswers: 0, ungraded: 0 },
+    ...{ emptyAnswers: null, ungraded: 0 },
   }
   return { arms: [arm], differences: [], example: null }
 }

@@ -6,6 +6,7 @@ import type { DownloadedModel, ModelRequest } from '../../src-shared/api/models.
 import type { AdapterRef } from '../../src-shared/api/workbench.ts'
 import type { JobSpecOf } from '../../src-shared/api/job-spec.ts'
 import type { LearnerReport } from '../../src-shared/learner-report.ts'
+import type { GridBenchReport } from '../../src-shared/grid-bench-report.ts'
 import type { LoopBenchReport } from '../../src-shared/loop-bench-report.ts'
 import type { Plan } from '../../src-shared/plan.ts'
 import type { GgufFile } from '../../src-shared/gguf/types.ts'
@@ -34,6 +35,7 @@ export type RunJobsPort = {
   plan(recipe: string, signal: AbortSignal): Promise<Plan>
   evaluateLearner(spec: JobSpecOf<'evaluate-learner'>, options: CountingOptions): Promise<LearnerReport>
   benchLoop(recipe: string, options: CountingOptions): Promise<LoopBenchReport>
+  benchGrid(recipe: string, options: CountingOptions): Promise<GridBenchReport>
 }
 
 /** Jobs that are about minds; `minds` implements them. */

@@ -39,6 +39,8 @@ export function createJobRunner(tools: JobTools): JobRunner {
         return { type: spec.type, value: await context.adapterJobs.convertAdapter(spec, counting(context)) }
       case 'bench-loop':
         return { type: spec.type, value: await context.runJobs.benchLoop(spec.recipe, counting(context)) }
+      case 'bench-grid':
+        return { type: spec.type, value: await context.runJobs.benchGrid(spec.recipe, counting(context)) }
       case 'bench-forgetting':
       case 'mind-learn':
       case 'mind-change':

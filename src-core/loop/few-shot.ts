@@ -20,6 +20,7 @@ import {
   parseOutput,
   puzzleMessage,
   type PuzzleQuery,
+  type PuzzleText,
 } from '../../src-shared/few-shot/puzzle-text.ts'
 import { configurationMessage } from '../../src-shared/few-shot/self-edit-prompt.ts'
 import { trainingTasks, type TrainingTask } from '../../src-shared/few-shot/training-tasks.ts'
@@ -32,21 +33,16 @@ import type { FewShotTask } from '../../src-shared/task.ts'
 import type { TrainingRow } from '../../src-shared/training-row.ts'
 import { tokenizerOf, type Exam, type GivenAnswer, type TokenizerOptions } from './inner-loop.ts'
 import { promptsOf } from './self-edits.ts'
-import type { Lesson, LessonRequest, TaskKind } from './task-kind.ts'
+import type { Lesson, LessonRequest, PromptParts, TaskKind } from './task-kind.ts'
 
 /** Throws `internal` for a recipe without few-shot settings. */
 export function fewShotKind(recipe: Recipe, options: TokenizerOptions): TaskKind<FewShotTask> {
   const { fewShot } = recipe
   if (!fewShot) throw new AppError('internal', 'A recipe without few-shot settings cannot work on puzzles.')
   const puzzles = new Puzzles(recipe, fewShot, options)
-  const { learningRates, epochs } = fewShot
   return {
-    selfEditMessage: (_, task) =>
-      configurationMessage(task.demonstrations, fewShot.text === 'rows' ? 'brief' : 'full'),
-    grammar: configurationGrammar({
-      ...(learningRates && { learningRates }),
-      ...(epochs && { epochs }),
-    }),
+    selfEditMessage: (_, task) => askForConfiguration(fewShot, task),
+    grammar: grammarOf(fewShot),
     givenSelfEdits: (arm) => {
       if (arm === 'fixed-configuration') return [configurationText(fixedConfiguration(recipe, fewShot))]
       if (arm === 'exhaustive') return searchedConfigurations(fewShot).map(configurationText)
@@ -65,6 +61,14 @@ export function fewShotKind(recipe: Recipe, options: TokenizerOptions): TaskKind
   }
 }
 
+/** What asks for a self-edit. */
+export const askForConfiguration = ({ text }: FewShotRecipe, { demonstrations }: FewShotTask): PromptParts =>
+  configurationMessage(demonstrations, text === 'rows' ? 'brief' : 'full')
+
+/** What every self-edit follows. */
+export const grammarOf = ({ learningRates, epochs }: FewShotRecipe): string =>
+  configurationGrammar({ ...(learningRates && { learningRates }), ...(epochs && { epochs }) })
+
 /** What the arm "fixed-configuration" trains with. */
 export function fixedConfiguration(
   { innerLoop }: Recipe,
@@ -74,8 +78,33 @@ export function fixedConfiguration(
   return { families, strategy, learningRate, epochs }
 }
 
+/**
+ * The ways in which each test input is looked at, `[question][view]`. Their random choices depend on the puzzle alone: all
+ * arms look at it in the same ways. Throws `internal` for a test input that is no grid.
+ */
+export function examViews(
+  { seed }: Recipe,
+  { leaveOneOut, permutations, viewTransforms }: FewShotRecipe,
+  { id, demonstrations, questions }: FewShotTask,
+): readonly (readonly View[])[] {
+  return questions.map(({ id: questionId, question }) =>
+    viewsOf(demonstrations, gridOf(question), {
+      leaveOneOut,
+      permutations,
+      transforms: viewTransforms,
+      seed: deriveSeed(seed, 'views', id, questionId),
+    }),
+  )
+}
+
+/** A training task as it is trained on, without the frame of a chat format. */
+export function trainingText(format: PuzzleText, task: TrainingTask): string {
+  const { message, cue } = puzzleMessage(format, queryOf(task))
+  return message + cue + outputText(format, task.query.output)
+}
+
 /** What the arm "exhaustive" tries, in the order of its candidates. */
-const searchedConfigurations = ({ search }: FewShotRecipe): readonly TrainingConfiguration[] =>
+export const searchedConfigurations = ({ search }: FewShotRecipe): readonly TrainingConfiguration[] =>
   search ? configurationGrid(search) : []
 
 class Puzzles {
@@ -151,8 +180,7 @@ class Puzzles {
   }
 
   #text(task: TrainingTask): string {
-    const { message, cue } = puzzleMessage(this.#fewShot.text, queryOf(task))
-    return message + cue + outputText(this.#fewShot.text, task.query.output)
+    return trainingText(this.#fewShot.text, task)
   }
 
   async #rows(tasks: readonly TrainingTask[], { strategy }: TrainingConfiguration): Promise<TrainingRow[]> {
@@ -172,17 +200,10 @@ class Puzzles {
 
   // ------------------------------------------------------------------------------------------ asking
 
-  /** A view's random choices depend on the puzzle alone: all arms look at it in the same ways. */
-  async exam({ id, title, demonstrations, questions }: FewShotTask): Promise<Exam> {
-    const { leaveOneOut, permutations, viewTransforms, text } = this.#fewShot
-    const views = questions.map(({ id: questionId, question }) =>
-      viewsOf(demonstrations, gridOf(question), {
-        leaveOneOut,
-        permutations,
-        transforms: viewTransforms,
-        seed: deriveSeed(this.#recipe.seed, 'views', id, questionId),
-      }),
-    )
+  async exam(task: FewShotTask): Promise<Exam> {
+    const { title, questions } = task
+    const { text } = this.#fewShot
+    const views = examViews(this.#recipe, this.#fewShot, task)
     const prompts = await this.#prompts(views.flat().map(({ query }) => query))
     return {
       title,

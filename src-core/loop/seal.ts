@@ -732,7 +732,9 @@ function failureEvents({ id }: TrialOfCandidate<Task>, outcome: EvaluatedTrial):
 function requireVerdicts(answers: readonly Answer[]): void {
   const judged = answers.filter(({ text }) => text !== '')
   if (judged.length < 2 || judged.some(({ verdict }) => verdict !== 'ungraded')) return
-  const message = `None of ${judged.length} answers could be graded (${judged[0]!.detail ?? 'no reason given'}). Mend the judge.`
+  const { detail } = judged[0]!
+  const reason = typeof detail === 'string' ? detail : 'no reason given'
+  const message = `None of ${judged.length} answers could be graded (${reason}). Mend the judge.`
   throw new Paused({ code: 'not_found', message })
 }
 
@@ -745,14 +747,19 @@ function candidateId({ arm, round }: Group, { id }: Task, number: number): strin
   return `${arm === 'train' ? `round-${round}` : arm}/${id}/${number}`
 }
 
+/** Throws `invalid_input` if the tasks are of another kind than the recipe is for. */
+export function requireKind({ fewShot }: Recipe, taskset: AnyTaskset): void {
+  if (isFewShotTaskset(taskset) === (fewShot !== undefined)) return
+  const message = fewShot
+    ? `The recipe has [few-shot] settings, but ${taskset.name} has passages. Take those settings out, or choose a taskset of puzzles.`
+    : `${taskset.name} has puzzles, but the recipe has no [few-shot] settings. Start from the recipe grid-demo, or choose a taskset of passages.`
+  throw new AppError('invalid_input', message)
+}
+
 /** Throws `invalid_input` if the tasks are of another kind than the recipe is for, or fewer than it asks for. */
-export function requireFitting({ outerLoop, evaluation, fewShot }: Recipe, taskset: AnyTaskset): void {
-  if (isFewShotTaskset(taskset) !== (fewShot !== undefined)) {
-    const message = fewShot
-      ? `The recipe has [few-shot] settings, but ${taskset.name} has passages. Take those settings out, or choose a taskset of puzzles.`
-      : `${taskset.name} has puzzles, but the recipe has no [few-shot] settings. Start from the recipe grid-demo, or choose a taskset of passages.`
-    throw new AppError('invalid_input', message)
-  }
+export function requireFitting(recipe: Recipe, taskset: AnyTaskset): void {
+  requireKind(recipe, taskset)
+  const { outerLoop, evaluation } = recipe
   const { rounds, tasksPerRound, distinctTasks } = outerLoop
   const training = rounds === 0 ? 0 : distinctTasks ? rounds * tasksPerRound : tasksPerRound
   const needs = [

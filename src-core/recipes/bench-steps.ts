@@ -15,9 +15,10 @@ const fewestTokens = 32
 const slowestTraining = 0.2 // of the speed at which prompts are read
 
 /** A step of a trial, with sequences of mean length. */
-export function trialStep({ innerLoop, compute }: Recipe, { candidate, sequences }: Workload): BenchStep {
+export function trialStep({ innerLoop, compute }: Recipe, { written }: Workload): BenchStep {
+  const sequences = Math.max(1, written.sequences)
   const { sealFaithfulPadTo: padTo, optimizer, lora } = innerLoop
-  const sequenceTokens = padTo === undefined ? roundUp(candidate / sequences) : padTo - 1 // the last is only predicted
+  const sequenceTokens = padTo === undefined ? roundUp(written.tokens / sequences) : padTo - 1 // the last is only predicted
   const lanes = Math.min(optimizer.batchSize, Math.ceil(sequences))
   const packedLanes = fittingLanes(lanes, sequenceTokens, optimizer)
   return { lora, sequenceTokens, packedLanes, adapters: compute.adaptersAtOnce, supervisedShare: 1 }

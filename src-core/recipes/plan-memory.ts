@@ -26,9 +26,16 @@ export function adapterParameters(file: GgufFile, { loraRank, targetModules }: L
 }
 
 /** Tokens of one generated text with its prompt. */
-export function windowTokens(recipe: Recipe, spec: ModelSpec, { longestSelfEditPrompt }: Workload): number {
-  const needed = recipe.compute.contextSize ?? Math.ceil(longestSelfEditPrompt) + recipe.selfEdit.maxTokens
-  return Math.min(spec.contextSize, needed)
+export function windowTokens(
+  { compute, selfEdit, answers }: Recipe,
+  spec: ModelSpec,
+  { longestSelfEditPrompt, longestQuestionPrompt }: Workload,
+): number {
+  const needed = Math.max(
+    Math.ceil(longestSelfEditPrompt) + selfEdit.maxTokens,
+    Math.ceil(longestQuestionPrompt) + answers.maxTokens,
+  )
+  return Math.min(spec.contextSize, compute.contextSize ?? needed)
 }
 
 /**

@@ -3,8 +3,9 @@ import { readModelSpec } from '../../src-shared/gguf/model-spec.ts'
 import type { GgufFile } from '../../src-shared/gguf/types.ts'
 import type { Machine, Plan } from '../../src-shared/plan.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
-import { requirePassages, type AnyTaskset } from '../../src-shared/task.ts'
+import type { AnyTaskset } from '../../src-shared/task.ts'
 import type { ComputePort } from '../../src-shared/compute-protocol.ts'
+import { requireKind } from '../loop/seal.ts'
 import { loadRecipe } from './load-recipe.ts'
 import { measureSpeeds } from './measure-speeds.ts'
 import { planRun } from './plan.ts'
@@ -26,7 +27,8 @@ export async function planRecipe(nameOrPath: string, tools: PlanTools, signal: A
   const modelPath = await tools.resolveModel(recipe.model)
   const model = tools.readGgufHeader(modelPath)
   const { contextSize } = readModelSpec(model)
-  const taskset = requirePassages(await tools.readTaskset(recipe.taskset))
+  const taskset = await tools.readTaskset(recipe.taskset)
+  requireKind(recipe, taskset)
   const machine = tools.machine() // before the measurement takes its share
   const tasks =
     taskset.splits.train.length > 0 ? taskset.splits.train : taskset.splits[recipe.evaluation.split]

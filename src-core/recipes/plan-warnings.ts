@@ -2,13 +2,15 @@
 import type { ModelSpec } from '../../src-shared/gguf/model-spec.ts'
 import type { Machine, Plan, PlanDisk, PlanMemory, PlanWarning } from '../../src-shared/plan.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
-import type { Taskset } from '../../src-shared/task.ts'
+import type { AnyTaskset, Split } from '../../src-shared/task.ts'
+import type { TaskWords } from '../../src-shared/task-words.ts'
 import { windowTokens } from './plan-memory.ts'
 import type { Workload } from './plan-workload.ts'
 
 type Facts = {
   readonly recipe: Recipe
-  readonly taskset: Taskset
+  readonly taskset: AnyTaskset
+  readonly words: TaskWords
   readonly spec: ModelSpec
   readonly workload: Workload // its longest of all splits that are used
   readonly memory: PlanMemory
@@ -45,24 +47,29 @@ function memoryAndDisk({ memory, disk, machine }: Facts): PlanWarning[] {
   return warnings
 }
 
-function contextWindow({ recipe, spec, workload }: Facts): PlanWarning[] {
+function contextWindow({ recipe, words, spec, workload }: Facts): PlanWarning[] {
   const { selfEdit, innerLoop } = recipe
   const window = windowTokens(recipe, spec, workload)
   const prompt = Math.ceil(workload.longestSelfEditPrompt)
+  const exam = Math.ceil(workload.longestQuestionPrompt)
   const padTo = innerLoop.sealFaithfulPadTo
   const longest = Math.ceil(workload.longestSequence)
   const messages: string[] = []
   if (prompt >= window)
     messages.push(
-      `The longest prompt for a self-edit has about ${prompt} tokens, the window only ${window}: the run will fail there. Leave out long passages${window < spec.contextSize ? ', or raise compute.context-size' : ', or take a model with a larger window'}.`,
+      `The longest prompt for a self-edit has about ${prompt} tokens, the window only ${window}: the run will fail there. Leave out long ${words.tasks}${window < spec.contextSize ? ', or raise compute.context-size' : ', or take a model with a larger window'}.`,
     )
   else if (prompt + selfEdit.maxTokens > window)
     messages.push(
       `After the longest prompt (about ${prompt} tokens) only ${window - prompt} of the ${selfEdit.maxTokens} tokens of a self-edit fit into the window of ${window}: it will be cut off there.`,
     )
+  if (exam >= window)
+    messages.push(
+      `The longest prompt with a ${words.question} has about ${exam} tokens, the window only ${window}: the run will fail there. Leave out long ${words.tasks}, or take a model with a larger window.`,
+    )
   if (longest > spec.contextSize)
     messages.push(
-      `The longest training sequence has about ${longest} tokens, the model's window ${spec.contextSize}: its trial will fail. Leave out long passages, or split self-edits into lines.`,
+      `The longest training sequence has about ${longest} tokens, the model's window ${spec.contextSize}: its trial will fail. ${recipe.fewShot ? 'Lower few-shot.max-tokens.' : 'Leave out long passages, or split self-edits into lines.'}`,
     )
   if (padTo !== undefined && (padTo > spec.contextSize || padTo < longest))
     messages.push(
@@ -75,7 +82,7 @@ function tooFewTasks({ recipe, taskset }: Facts): PlanWarning[] {
   const { rounds, tasksPerRound, distinctTasks } = recipe.outerLoop
   const { split, tasks } = recipe.evaluation
   const needed = rounds === 0 ? 0 : tasksPerRound * (distinctTasks ? rounds : 1)
-  const lacking = (name: keyof Taskset['splits'], wanted: number): PlanWarning[] => {
+  const lacking = (name: Split, wanted: number): PlanWarning[] => {
     const { length } = taskset.splits[name]
     if (wanted <= length) return []
     return [
@@ -96,13 +103,13 @@ function modelLimits({ recipe, spec }: Facts): PlanWarning[] {
   return [{ type: 'model', message }]
 }
 
-function noise({ recipe, workload, visibleDifference }: Facts): PlanWarning[] {
+function noise({ recipe, words, workload, visibleDifference }: Facts): PlanWarning[] {
   const points = (difference: number): string => `${Math.round(difference * 100)} points`
   const { candidates, arms } = visibleDifference
   const messages: string[] = []
   if (recipe.outerLoop.rounds > 0 && candidates > loudNoise)
     messages.push(
-      `With about ${workload.questions.toFixed(1)} questions per passage and ${recipe.innerLoop.trials} trial(s), two candidates of a task must differ by ${points(candidates)} of accuracy to be told apart: most of the selection follows chance. More trials or questions help.`,
+      `With about ${workload.questions.toFixed(1)} ${words.questions} per ${words.task} and ${recipe.innerLoop.trials} trial(s), two candidates of a task must differ by ${points(candidates)} of accuracy to be told apart: most of the selection follows chance. More trials${recipe.fewShot ? '' : ' or questions'} help.`,
     )
   if (arms > loudNoise)
     messages.push(

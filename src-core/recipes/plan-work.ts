@@ -2,7 +2,9 @@
 import type { Work } from '../../src-shared/plan.ts'
 import { fixedPrompts } from '../loop/control-arms.ts'
 import { exhaustiveSize, type EvaluationArm, type Recipe } from '../../src-shared/recipe.ts'
-import { askedShare, type Workload } from './plan-workload.ts'
+import { askedShare } from './plan-passages.ts'
+import type { LessonSize } from './plan-texts.ts'
+import type { Workload } from './plan-workload.ts'
 
 /** Of the candidates, where all that beat the baseline are kept: assumed. */
 export const aboveBaselineShare = 0.5
@@ -36,7 +38,7 @@ export function roundParts(recipe: Recipe, workload: Workload): Part[] {
   const part = (name: string, work: Work): Part => ({ name: `rounds: ${name}`, work, adapted: true })
   return [
     part('self-edits', sampling(recipe, tasks, selfEdit.groupSize, workload)),
-    part('trial adapters', training(recipe, trials, workload.candidate, workload.sequences)),
+    part('trial adapters', training(recipe, trials, workload.written)),
     part('answers', answering(tasks + trials, workload)), // of every task once for the baseline
     part('policy', policyTraining(recipe, workload)),
   ]
@@ -50,7 +52,7 @@ export function armPart(arm: EvaluationArm, recipe: Recipe, workload: Workload):
     const candidates = policies * tasks * samples
     return [
       sampling(recipe, policies * tasks, samples, workload),
-      training(recipe, candidates * trials, workload.candidate, workload.sequences),
+      training(recipe, candidates * trials, workload.written),
       answering(candidates * trials, workload),
     ].reduce(add)
   }
@@ -62,26 +64,20 @@ export function armPart(arm: EvaluationArm, recipe: Recipe, workload: Workload):
       const passages = { ...nothing, promptTokens: tasks * workload.passage }
       return part(add(answering(tasks, workload), passages), false)
     }
-    case 'bare-passage': {
-      const learning = training(recipe, tasks * trials, workload.passage, 1)
-      return part(add(learning, answering(tasks * trials, workload)))
-    }
+    case 'bare-passage':
     case 'equal-steps':
     case 'equal-tokens':
     case 'gold-answers':
     case 'fixed-configuration':
     case 'teacher': {
-      const learning = training(recipe, tasks * trials, workload.candidate, workload.sequences)
+      const learning = training(recipe, tasks * trials, workload.given[arm] ?? workload.written)
       return part(add(learning, answering(tasks * trials, workload)))
     }
     case 'fixed-prompts': {
       const { length } = fixedPrompts
-      const learning = training(
-        recipe,
-        tasks * trials,
-        length * workload.candidate,
-        length * workload.sequences,
-      )
+      const { sequences, tokens, epochs } = workload.written
+      const together = { sequences: length * sequences, tokens: length * tokens, epochs }
+      const learning = training(recipe, tasks * trials, together)
       return part(
         [sampling(recipe, tasks, length, workload), learning, answering(tasks * trials, workload)].reduce(
           add,
@@ -98,7 +94,7 @@ export function armPart(arm: EvaluationArm, recipe: Recipe, workload: Workload):
       )
     case 'exhaustive': {
       const adapters = tasks * exhaustiveSize(recipe) * trials
-      const learning = training(recipe, adapters, workload.candidate, workload.sequences)
+      const learning = training(recipe, adapters, workload.given[arm] ?? workload.written)
       return part(add(learning, answering(adapters, workload)))
     }
     case 'shuffled-reward':
@@ -123,16 +119,24 @@ function sampling({ selfEdit }: Recipe, tasks: number, perTask: number, workload
   }
 }
 
-function training({ innerLoop }: Recipe, trials: number, tokens: number, sequences: number): Work {
-  const perEpoch =
-    innerLoop.sealFaithfulPadTo === undefined ? tokens : sequences * innerLoop.sealFaithfulPadTo
-  return { ...nothing, trials, trialTokens: trials * innerLoop.optimizer.epochs * perEpoch }
+function training(
+  { innerLoop: { sealFaithfulPadTo: padTo } }: Recipe,
+  trials: number,
+  { sequences, tokens, epochs }: LessonSize,
+): Work {
+  const perEpoch = padTo === undefined ? tokens : sequences * padTo
+  return { ...nothing, trials, trialTokens: trials * epochs * perEpoch }
 }
 
 /** All questions of a task, `times` times. */
-function answering(times: number, { questions, questionPrompt, answer }: Workload): Work {
-  const answers = times * questions
-  return { ...nothing, answers, promptTokens: answers * questionPrompt, answerTokens: answers * answer }
+function answering(times: number, { questions, prompts, questionPrompt, answer }: Workload): Work {
+  const asked = times * prompts
+  return {
+    ...nothing,
+    answers: times * questions,
+    promptTokens: asked * questionPrompt,
+    answerTokens: asked * answer,
+  }
 }
 
 function policyTraining({ outerLoop, selfEdit, selection }: Recipe, workload: Workload): Work {

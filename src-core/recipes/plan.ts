@@ -8,15 +8,15 @@ import type { GgufFile } from '../../src-shared/gguf/types.ts'
 import type { Machine, Plan, PlanDisk, PlanPhase, Speeds } from '../../src-shared/plan.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
 import { visibleDifference } from '../../src-shared/stats/power.ts'
-import type { Taskset } from '../../src-shared/task.ts'
+import type { AnyTaskset } from '../../src-shared/task.ts'
 import { adapterParameters, planMemory } from './plan-memory.ts'
 import { planWarnings } from './plan-warnings.ts'
 import { aboveBaselineShare, add, armPart, nothing, roundParts, type Part } from './plan-work.ts'
-import { workloadOf, type Workload } from './plan-workload.ts'
+import { planTexts, workloadOf, type Workload } from './plan-workload.ts'
 
 export type PlanInput = {
   readonly recipe: Recipe
-  readonly taskset: Taskset
+  readonly taskset: AnyTaskset // of the kind that the recipe is for
   readonly modelPath: string
   readonly model: GgufFile // its header
   readonly speeds: Speeds
@@ -34,18 +34,21 @@ const judge = { promptTokens: 250, replyTokens: 2, secondsPerCall: 1 } as const
 /** Throws `unsupported`, `corrupt_file`, `invalid_input` for a model that cannot be trained. */
 export function planRun({ recipe, taskset, modelPath, model, speeds, machine }: PlanInput): Plan {
   const spec = readModelSpec(model)
-  const training = workloadOf(recipe, taskset.splits.train, speeds)
-  const evaluated = workloadOf(recipe, taskset.splits[recipe.evaluation.split], speeds)
-  const phases = [
-    ...roundParts(recipe, training),
-    ...recipe.evaluation.arms.map((arm) => armPart(arm, recipe, evaluated)),
-  ].map((part): PlanPhase => ({ name: part.name, work: part.work, seconds: secondsOf(part, recipe, speeds) }))
+  const texts = planTexts(recipe, taskset.splits.train)
+  const training = workloadOf(recipe, texts, speeds)
+  const evaluated = workloadOf(recipe, planTexts(recipe, taskset.splits[recipe.evaluation.split]), speeds)
+  const arms = recipe.evaluation.arms.map((arm) => armPart(arm, recipe, evaluated))
+  const phases = [...roundParts(recipe, training), ...arms].map((part): PlanPhase => ({
+    name: part.name,
+    work: part.work,
+    seconds: secondsOf(part, recipe, speeds),
+  }))
   const work = phases.map((phase) => phase.work).reduce(add, nothing)
   const grading = gradingSeconds(recipe, work.answers)
   const timed = grading > 0 ? [...phases, { name: 'grading', work: nothing, seconds: grading }] : phases
   const longest = { ...training, ...longestOf(training, evaluated) }
   const memory = planMemory(recipe, model, spec, longest)
-  const disk = planDisk(recipe, model)
+  const disk = planDisk(recipe, model, arms)
   const visible = {
     candidates: visibleDifferenceOf(training.questions * recipe.innerLoop.trials),
     arms: visibleDifferenceOf(evaluated.questions * recipe.evaluation.tasks),
@@ -65,6 +68,7 @@ export function planRun({ recipe, taskset, modelPath, model, speeds, machine }: 
     warnings: planWarnings({
       recipe,
       taskset,
+      words: texts.words,
       spec,
       workload: longest,
       memory,
@@ -78,8 +82,9 @@ export function planRun({ recipe, taskset, modelPath, model, speeds, machine }: 
 function longestOf(
   one: Workload,
   other: Workload,
-): Pick<Workload, 'longestSelfEditPrompt' | 'longestSequence'> {
+): Pick<Workload, 'longestSelfEditPrompt' | 'longestQuestionPrompt' | 'longestSequence'> {
   return {
+    longestQuestionPrompt: Math.max(one.longestQuestionPrompt, other.longestQuestionPrompt),
     longestSelfEditPrompt: Math.max(one.longestSelfEditPrompt, other.longestSelfEditPrompt),
     longestSequence: Math.max(one.longestSequence, other.longestSequence),
   }
@@ -115,11 +120,11 @@ function judgeCost({ grader }: Recipe, answers: number): Plan['judge'] {
 }
 
 /** What stays: every policy adapter, and the trial adapters that are kept. F32, rank × (inputs + outputs) numbers per matrix. */
-function planDisk(recipe: Recipe, model: GgufFile): PlanDisk {
+function planDisk(recipe: Recipe, model: GgufFile, arms: readonly Part[]): PlanDisk {
   const { innerLoop, outerLoop } = recipe
   const trialAdapterBytes = 4 * adapterParameters(model, innerLoop.lora)
   const policyAdapterBytes = 4 * adapterParameters(model, outerLoop.lora)
-  const trialAdapters = keptTrialAdapters(recipe)
+  const trialAdapters = keptTrialAdapters(recipe, arms)
   return {
     totalBytes: trialAdapters * trialAdapterBytes + outerLoop.rounds * policyAdapterBytes,
     trialAdapters,
@@ -129,7 +134,10 @@ function planDisk(recipe: Recipe, model: GgufFile): PlanDisk {
   }
 }
 
-function keptTrialAdapters({ selfEdit, innerLoop, outerLoop, selection, evaluation }: Recipe): number {
+function keptTrialAdapters(
+  { selfEdit, innerLoop, outerLoop, selection, evaluation }: Recipe,
+  arms: readonly Part[],
+): number {
   const groups = outerLoop.rounds * outerLoop.tasksPerRound
   const candidates = groups * selfEdit.groupSize
   switch (innerLoop.keepAdapters) {
@@ -138,12 +146,8 @@ function keptTrialAdapters({ selfEdit, innerLoop, outerLoop, selection, evaluati
     case 'selected':
       if (selection.rule === 'best-of-group') return groups
       return selection.rule === 'above-baseline' ? Math.round(candidates * aboveBaselineShare) : candidates
-    case 'all': {
-      const { arms, tasks, samples } = evaluation
-      const written =
-        Number(arms.includes('untrained')) + outerLoop.rounds * Number(arms.includes('each-round'))
-      return candidates + tasks * (Number(arms.includes('bare-passage')) + samples * written)
-    }
+    case 'all':
+      return candidates + arms.reduce((sum, { work }) => sum + work.trials / evaluation.trials, 0)
   }
 }
 
@@ -164,11 +168,15 @@ const keptAssumption = {
 } as const satisfies Record<Recipe['innerLoop']['keepAdapters'], string>
 
 function assumptionsOf(recipe: Recipe, speeds: Speeds, workload: Workload): string[] {
-  const { innerLoop, selection, grader, compute } = recipe
-  const selfEdit = `Self-edits have ${Math.round(workload.selfEdit)} tokens and make ${workload.sequences.toFixed(1)} training sequences with the passage`
+  const { fewShot, innerLoop, selection, grader, compute } = recipe
+  const { sequences, epochs } = workload.written
+  const training = fewShot
+    ? `ask for ${sequences.toFixed(1)} training tasks and ${epochs.toFixed(1)} passes over them`
+    : `make ${sequences.toFixed(1)} training sequences with the passage`
+  const selfEdit = `Self-edits have ${Math.round(workload.selfEdit)} tokens and ${training}`
   const efficiency = compute.adaptersAtOnce === 1 ? trialEfficiency.alone : trialEfficiency.together
   return [
-    `${selfEdit} (${speeds.selfEdit ? 'the mean of some that were sampled' : 'a guess: sampling some took too long'}).`,
+    `${selfEdit} (${speeds.selfEdit ? 'the mean of some that were sampled' : fewShot ? 'as the fixed configuration: sampling some took too long' : 'a guess: sampling some took too long'}).`,
     `Answers have ${workload.answer.toFixed(1)} tokens (${speeds.answerTokens === null ? 'as long as the reference answers' : 'the mean of some that were given'}).`,
     `A token has ${speeds.charactersPerToken.toFixed(2)} characters (measured on this taskset).`,
     'The policy of later rounds writes as long, and as fast, as the untrained one.',

@@ -147,6 +147,12 @@ const benchLoop = z.strictObject({
   recipe: z.string().min(1, 'must name a recipe'),
 })
 
+/** The same for puzzles, and what packing and batching bring. */
+const benchGrid = z.strictObject({
+  type: z.literal('bench-grid'),
+  recipe: z.string().min(1, 'must name a recipe'),
+})
+
 /** Adapters of runs, added up: as one GGUF adapter, as a PEFT folder, or in the weights of the model. */
 const exportAdapter = z.strictObject({
   type: z.literal('export-adapter'),
@@ -175,6 +181,7 @@ export const jobSpec = z.discriminatedUnion('type', [
   plan,
   evaluateLearner,
   benchLoop,
+  benchGrid,
   ask,
   benchForgetting,
   ...Object.values(mindJobs),

@@ -1,6 +1,7 @@
 /** A job as its clients see it: its state, what it reports while it runs, and what each type of job gives. */
 import type { FinishReason, OperationTime, TrainProgress } from '../compute-protocol.ts'
 import type { WireError } from '../errors.ts'
+import type { GridBenchReport } from '../grid-bench-report.ts'
 import type { LearnerReport } from '../learner-report.ts'
 import type { LoopBenchReport } from '../loop-bench-report.ts'
 import type { Parity } from '../parity.ts'
@@ -49,6 +50,7 @@ export type JobResults = MindJobResults & {
   plan: Plan
   'evaluate-learner': LearnerReport
   'bench-loop': LoopBenchReport
+  'bench-grid': GridBenchReport
   'bench-forgetting': ForgettingReport
   'export-adapter': ExportedFile & { readonly parity: Parity }
   /** Without `parity` where there is nothing that llama.cpp could run beside it: a PEFT folder that is read. */

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
-import { oneRound } from '../../src-core/runs/bench-loop.ts'
+import { oneRound } from '../../src-core/runs/timed-round.ts'
 import { loadRecipe } from '../../src-core/recipes/load-recipe.ts'
 import { loopPhases, type LoopBenchReport } from '../../src-shared/loop-bench-report.ts'
 import type { PassageTask } from '../../src-shared/task.ts'
@@ -64,7 +64,7 @@ test('a round is measured: its phases make up its time, and computing most of it
 
 test('only the size of the round is changed in a recipe', async () => {
   const { recipe } = await loadRecipe(recipePath, folder)
-  const { selfEdit, outerLoop, evaluation, ...others } = oneRound(recipe)
+  const { selfEdit, outerLoop, evaluation, ...others } = oneRound(recipe, { tasks: 8, groupSize: 5 })
   expect(selfEdit).toEqual({ ...recipe.selfEdit, groupSize: 5 })
   expect(outerLoop).toEqual({ ...recipe.outerLoop, rounds: 1, tasksPerRound: 8 })
   expect(evaluation).toEqual({ ...recipe.evaluation, tasks: 1, arms: [] })
