@@ -34,7 +34,7 @@ import type { CandidateView } from '../../src-shared/api/workbench.ts'
 import { colours, parseGridText, type Grid } from '../../src-shared/few-shot/grid.ts'
 import { numpyText, outputText, puzzleMessage } from '../../src-shared/few-shot/puzzle-text.ts'
 import { retraceTask } from '../../src-shared/few-shot/retrace-task.ts'
-import { taskKey, trainingTasks } from '../../src-shared/few-shot/training-tasks.ts'
+import { trainingTasks } from '../../src-shared/few-shot/training-tasks.ts'
 import { transformFamilies } from '../../src-shared/few-shot/transforms.ts'
 import { armOfAnswers } from '../../src-shared/run-summary.ts'
 import { isFewShot, taskText, type FewShotTask } from '../../src-shared/task.ts'
@@ -150,7 +150,7 @@ test('in a chat format the marks around a message may be any, the message and th
   const { tasks } = trainingTasks(demonstrations, { families: ['size'], leaveOut: [1], maxTasks: 1, seed: 1 })
   const [{ demonstrations: shown, query, origin }] = tasks as [(typeof tasks)[0]]
   const { message } = puzzleMessage('numpy', { demonstrations: shown, input: query.input })
-  const facts = { text: 'numpy', promptStyle: 'chat' } as const
+  const facts = { text: 'numpy', promptStyle: 'chat-instruct' } as const
   const isDrawn = (text: string): boolean =>
     storedTasks(demonstrations, { sequences: [text], config: { origins: [origin] } }, facts, [0, 1])[0]!
       .task !== null

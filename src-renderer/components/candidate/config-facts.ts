@@ -17,8 +17,9 @@ export function configFacts(config: Json, path = ''): readonly Fact[] {
 const longestList = 20
 
 function listText(list: readonly Json[]): string {
-  const isLong = list.length > longestList || list.some((value) => typeof value === 'object')
-  return isLong ? counted(list.length, 'entry', 'entries') : list.join(', ') || 'none'
+  const values = list.filter((value) => typeof value !== 'object')
+  const isLong = list.length > longestList || values.length < list.length
+  return isLong ? counted(list.length, 'entry', 'entries') : values.join(', ') || 'none'
 }
 
 const spelled = (name: string): string => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)

@@ -22,14 +22,14 @@ export type Votes = {
 export function readVotes(judge: Json): Votes | null {
   if (!isObject(judge) || !Array.isArray(judge.predictions) || !Array.isArray(judge.tally)) return null
   const predictions = judge.predictions.filter(isObject)
-  const lost = predictions.filter(({ grid }) => grid === null).map(({ view }) => String(view))
+  const lost = predictions.filter(({ grid }) => grid === null).map(({ view }) => textOf(view))
   return {
     predictions: predictions.length,
     withoutGrid: [...Map.groupBy(lost, (view) => view)]
       .map(([view, own]) => ({ view, votes: own.length }))
       .sort((a, b) => (a.view < b.view ? -1 : 1)),
     tally: judge.tally.filter(isObject).map(({ grid, votes, views }) => {
-      const text = String(grid)
+      const text = textOf(grid)
       return { text, grid: parseGridText(text), votes: Number(votes), views: readViews(views) }
     }),
   }
@@ -41,8 +41,11 @@ export const viewsText = (views: readonly ViewVotes[]): string =>
 
 function readViews(views: Json | undefined): readonly ViewVotes[] {
   if (!Array.isArray(views)) return []
-  return views.filter(isObject).map(({ view, votes }) => ({ view: String(view), votes: Number(votes) }))
+  return views.filter(isObject).map(({ view, votes }) => ({ view: textOf(view), votes: Number(votes) }))
 }
+
+const textOf = (value: Json | undefined): string =>
+  typeof value === 'string' ? value : JSON.stringify(value ?? null)
 
 type JsonObject = { readonly [key: string]: Json | undefined }
 const isObject = (value: Json): value is JsonObject & Json =>
