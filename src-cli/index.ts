@@ -22,6 +22,7 @@ import { runCommand } from './commands/run.ts'
 import { scoreCommand } from './commands/score.ts'
 import { serveCommand } from './commands/serve.ts'
 import { showCommand } from './commands/show.ts'
+import { tasksetCommand } from './commands/taskset.ts'
 import { trainCommand } from './commands/train.ts'
 import { reportError } from './result.ts'
 
@@ -36,6 +37,7 @@ for (const create of [
   runCommand,
   planCommand,
   recipeCommand,
+  tasksetCommand,
   showCommand,
   reviewCommand,
   importCommand,

@@ -28,7 +28,7 @@ import { planRecipe } from './recipes/plan-recipe.ts'
 import { benchGrid } from './runs/bench-grid.ts'
 import { benchLoop } from './runs/bench-loop.ts'
 import { evaluateRecipeLearner } from './runs/evaluate-learner.ts'
-import { readRecipeTaskset, type RunTools } from './runs/prepare-run.ts'
+import { inspectTaskset, readRecipeTaskset, type RunTools } from './runs/prepare-run.ts'
 import { rowsOf } from './runs/rows-of.ts'
 import { Runs } from './runs/runs.ts'
 import { fsck } from './store/fsck.ts'
@@ -127,6 +127,7 @@ export function createApp({ launch, entries, storeFolder, ...surroundings }: App
   const request = createDispatch({
     'system.doctor': () => examine({ ...surroundings, ready: (process) => compute.ready(process) }),
     'files.inspect': ({ path }) => inspectGguf(path),
+    'tasksets.inspect': ({ taskset }) => inspectTaskset(taskset, runTools.tasksetsFolder),
     'models.list': () => models.list(),
     'models.add': ({ path, name }) => models.add(path, name),
     'models.preview': (request) => modelDownloads.preview(request),

@@ -5,6 +5,7 @@ import { trainingSupport } from '../../src-shared/gguf/model-spec.ts'
 import type { LearnInput } from '../../src-shared/api/runs.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
 import type { AnyTaskset, Task } from '../../src-shared/task.ts'
+import { countTaskset, type TasksetReport } from '../../src-shared/taskset-report.ts'
 import { createEndpointJudge } from '../graders/endpoint-judge.ts'
 import { exactMatchGrader } from '../graders/exact-match.ts'
 import type { Grader } from '../graders/grader.ts'
@@ -114,4 +115,12 @@ export async function createGrader(
     ...(threads !== undefined && { threads }),
     ...(device !== undefined && { device }),
   })
+}
+
+/** What a taskset holds: a bundled one by its name, or files of any form by their path. Throws what readTaskset throws. */
+export async function inspectTaskset(nameOrPath: string, bundledFolder: string): Promise<TasksetReport> {
+  const isPath = /[/\\.]/.test(nameOrPath)
+  const path = isPath ? nameOrPath : join(bundledFolder, nameOrPath)
+  const { taskset, format } = await readTaskset({ format: 'auto', path })
+  return countTaskset(taskset, format)
 }

@@ -4,6 +4,7 @@
  */
 import type { InspectReport } from '../gguf/inspect-report.ts'
 import type { MindEvent } from '../minds/mind.ts'
+import type { TasksetReport } from '../taskset-report.ts'
 import type { LedgerRow, Run, RunEvent, StoreReport } from '../records.ts'
 import type { CapsuleCheck, CapsuleVerdict } from './capsules.ts'
 import type { DoctorReport } from './doctor.ts'
@@ -46,6 +47,8 @@ export type Methods = {
   'system.doctor': [NoInput, DoctorReport]
   /** Reads a GGUF model or adapter and hashes it: a few seconds for a large file. */
   'files.inspect': [{ readonly path: string }, InspectReport]
+  /** Reads and checks a taskset, bundled or at a path, and counts what it holds: a second for a large one. */
+  'tasksets.inspect': [{ readonly taskset: string }, TasksetReport]
   /** Every model that is there, with what its header says. */
   'models.list': [NoInput, readonly CatalogueModel[]]
   /** Lists a GGUF file under a name; the file stays where it is. */

@@ -34,6 +34,7 @@ const adapterListInput = z.strictObject({
 export const inputSchemas = {
   'system.doctor': noInput,
   'files.inspect': z.strictObject({ path: z.string().min(1, 'must name a file') }),
+  'tasksets.inspect': z.strictObject({ taskset: z.string().min(1, 'must name a taskset') }),
   'models.list': noInput,
   'models.add': z.strictObject({
     path: z.string().min(1, 'must name a file'),

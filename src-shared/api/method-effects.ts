@@ -10,6 +10,7 @@ export type MethodEffect = 'reads' | 'computes' | 'changes'
 export const methodEffects: { readonly [M in MethodName]: MethodEffect } = {
   'system.doctor': 'computes', // starts both compute processes
   'files.inspect': 'computes', // hashes any file of the machine
+  'tasksets.inspect': 'computes', // reads any file of the machine
   'models.list': 'reads',
   'models.add': 'changes',
   'models.preview': 'computes',

@@ -33,6 +33,8 @@ test.each([
   ['a model that is not there', train],
   ['a text that is not there', ['score', '--model', 'm.gguf', '--text', 'none.txt']],
   ['a file to inspect that is not there', ['inspect', 'none.gguf']],
+  ['a taskset that is not there', ['taskset', './none.json']],
+  ['a bundled taskset that is not there', ['taskset', 'none']],
   ['a dropout of 1', [...train, '--dropout', '1']],
 ])('%s ends with status 2 and a typed error', (_what, args) => {
   const { status, stdout } = selkie(...args, '--json')
@@ -55,6 +57,7 @@ test('every command explains itself with examples', () => {
     ['score'],
     ['bench', 'train'],
     ['inspect'],
+    ['taskset'],
     ['doctor'],
     ['demo'],
   ]) {
