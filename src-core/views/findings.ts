@@ -31,13 +31,13 @@ function driftOf({ round, meanTokens }: RoundView, first: RoundView): Finding[] 
   if (!meanTokens || !first.meanTokens) return []
   const factor = meanTokens / first.meanTokens
   if (factor <= lengthFactor && factor >= 1 / lengthFactor) return []
-  const message = `The self-edits have become ${factor > 1 ? 'longer' : 'shorter'}: ${meanTokens.toFixed(0)} tokens on average, in round ${first.round} it was ${first.meanTokens.toFixed(0)}. Check whether they still say something about the passage.`
+  const message = `The self-edits have become ${factor > 1 ? 'longer' : 'shorter'}: ${meanTokens.toFixed(0)} tokens on average, in round ${first.round} it was ${first.meanTokens.toFixed(0)}. Check whether they still say something about their task.`
   return [{ severity: 'note', code: 'length-drift', message, round }]
 }
 
 function emptinessOf({ round, emptySelfEdits, candidates }: RoundView): Finding[] {
   if (emptySelfEdits <= emptyShare * candidates) return []
-  const message = `${emptySelfEdits} of ${candidates} self-edits are empty: with them only the passage is trained on.`
+  const message = `${emptySelfEdits} of ${candidates} self-edits are empty: with them nothing that the model wrote is trained on.`
   return [{ severity: 'warning', code: 'empty-self-edits', message, round }]
 }
 

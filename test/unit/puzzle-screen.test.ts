@@ -276,8 +276,8 @@ test('votes of another form are none, and a prediction that spells no grid stays
   const votes = readVotes({
     predictions: [{ view: 'b', grid: null }, { view: 'a', grid: null }, { view: 'b', grid: null }, null],
     tally: [
-      { grid: '<b>', votes: 2, views: [{ view: 'identity', votes: 2 }, 'x'] },
-      { grid: '12', votes: 1 },
+      { grid: '<b>', votes: 2, nominations: 4, views: [{ view: 'identity', votes: 2 }, 'x'] },
+      { grid: '12', votes: 1, nominations: 1 },
     ],
   })
   expect(votes).toEqual({
@@ -287,8 +287,8 @@ test('votes of another form are none, and a prediction that spells no grid stays
       { view: 'b', votes: 2 },
     ],
     tally: [
-      { text: '<b>', grid: null, votes: 2, views: [{ view: 'identity', votes: 2 }] },
-      { text: '12', grid: [[1, 2]], votes: 1, views: [] },
+      { text: '<b>', grid: null, votes: 2, nominations: 4, views: [{ view: 'identity', votes: 2 }] },
+      { text: '12', grid: [[1, 2]], votes: 1, nominations: 1, views: [] },
     ],
   })
   expect(viewsText(votes!.withoutGrid)).toBe('a 1, b 2')

@@ -10,6 +10,7 @@ export type VotedGrid = {
   readonly text: string
   readonly grid: Grid | null
   readonly votes: number
+  readonly nominations: number // decide the place
   readonly views: readonly ViewVotes[]
 }
 export type Votes = {
@@ -28,9 +29,10 @@ export function readVotes(judge: Json): Votes | null {
     withoutGrid: [...Map.groupBy(lost, (view) => view)]
       .map(([view, own]) => ({ view, votes: own.length }))
       .sort((a, b) => (a.view < b.view ? -1 : 1)),
-    tally: judge.tally.filter(isObject).map(({ grid, votes, views }) => {
+    tally: judge.tally.filter(isObject).map(({ grid, votes, nominations, views }) => {
       const text = textOf(grid)
-      return { text, grid: parseGridText(text), votes: Number(votes), views: readViews(views) }
+      const counts = { votes: Number(votes), nominations: Number(nominations) }
+      return { text, grid: parseGridText(text), ...counts, views: readViews(views) }
     }),
   }
 }
