@@ -38,4 +38,9 @@ export function gridFault(grid: Grid): string | null {
   return null
 }
 
-export const sameGrid = (a: Grid, b: Grid): boolean => gridText(a) === gridText(b)
+export function sameGrid(a: Grid, b: Grid): boolean {
+  return (
+    a.length === b.length &&
+    a.every((row, y) => row.length === b[y]!.length && row.every((cell, x) => cell === b[y]![x]))
+  )
+}
