@@ -12,6 +12,7 @@ import { bpeMetadata, trainBpe, type Bpe } from '../nano/bpe.ts'
 import { drawFrom } from '../nano/draw.ts'
 import { reportMixture, tokenizeDocuments, trainResumably, writeFinished } from '../nano/pretraining.ts'
 import { nanoGrid, type Phase } from './config.ts'
+import { alikeWithinSteps } from './batches.ts'
 import { drawConfiguration, stageDocuments } from './corpus.ts'
 import { configurationMessage } from '../../src-shared/few-shot/self-edit-prompt.ts'
 
@@ -53,12 +54,13 @@ const sha256 = writeFinished(latest, modelPath, {
 })
 console.log(JSON.stringify({ path: modelPath, sha256 }))
 
-/** Of the settings and the whole corpus. */
+/** Of the settings and the first documents of every stage. */
 function identity(): string {
   const hash = createHash('sha256').update(JSON.stringify([nanoGrid, shrink, bpe]))
   for (const { stages } of nanoGrid.phases)
     for (const stage of stages)
-      for (const document of stageDocuments(nanoGrid.seed, stage)) hash.update(JSON.stringify(document))
+      for (const document of stageDocuments(nanoGrid.seed, { ...stage, documents: 200 }))
+        hash.update(JSON.stringify(document))
   return hash.digest('hex').slice(0, 12)
 }
 
@@ -76,8 +78,9 @@ async function train(phase: Phase, start: string, trained: string): Promise<void
   const documents = phase.stages.flatMap((stage) => [
     ...stageDocuments(nanoGrid.seed, { ...stage, documents: Math.ceil(stage.documents / shrink) }),
   ])
-  const sequences = await tokenizeDocuments(start, bpe, documents)
-  reportMixture(phase.name, documents, sequences)
+  const tokenized = await tokenizeDocuments(start, bpe, documents)
+  reportMixture(phase.name, documents, tokenized)
+  const sequences = alikeWithinSteps(tokenized, phase.optimizer.batchSize, phase.name)
   const { name, optimizer, scheduledSteps, weightType } = phase
   const { seed } = nanoGrid
   await trainResumably({

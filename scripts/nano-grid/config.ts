@@ -2,6 +2,7 @@
 import type { OptimizerConfig } from '../../src-shared/compute-protocol.ts'
 import type { RandomModelOptions } from '../../test/fixtures/make-model.ts'
 import type { Stage } from './corpus.ts'
+import type { WeightedSides } from './puzzles.ts'
 
 export type Phase = {
   readonly name: string
@@ -33,17 +34,8 @@ const optimizer: OptimizerConfig = {
   maxTokensPerMicroBatch: 2048,
 }
 
-const easy = [
-  'flip-left-right',
-  'flip-up-down',
-  'transpose',
-  'shift-right',
-  'tile-down',
-  'first-row-everywhere',
-  'swap-colours',
-  'recolour',
-  'first-row-cleared',
-]
+/** Of the inputs of the puzzles. */
+export const puzzleSides: readonly WeightedSides[] = [{ sides: [3, 3], weight: 1 }]
 
 export const nanoGrid: NanoGridConfig = {
   seed: 20261127,
@@ -61,24 +53,27 @@ export const nanoGrid: NanoGridConfig = {
   },
   phases: [
     {
-      name: 'first',
+      name: 'rules',
       stages: [
-        { first: 0, documents: 16_000, families: easy, sides: [{ sides: [3, 3], weight: 1 }], selfEdits: 0 },
+        { first: 0, documents: 38_400, sides: puzzleSides, kinds: { named: 1, puzzle: 0, 'self-edit': 0 } },
+      ],
+      optimizer: { ...optimizer, batchSize: 32 },
+      scheduledSteps: 4_000,
+      weightType: 'F32',
+    },
+    {
+      name: 'puzzles',
+      stages: [
         {
           first: 100_000,
-          documents: 48_000,
-          families: 'all',
-          sides: [
-            { sides: [3, 3], weight: 6 },
-            { sides: [3, 4], weight: 1 },
-            { sides: [4, 3], weight: 1 },
-            { sides: [4, 4], weight: 2 },
-          ],
-          selfEdits: 0.08,
+          documents: 38_400,
+          sides: puzzleSides,
+          kinds: { named: 0.25, puzzle: 0.7, 'self-edit': 0.05 },
         },
       ],
       optimizer,
-      weightType: 'F16',
+      scheduledSteps: 4_000,
+      weightType: 'F32',
     },
   ],
 }

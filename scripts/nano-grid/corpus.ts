@@ -1,27 +1,29 @@
 /**
- * The corpus of selkie-nano-grid: document n of a seed, always the same. Two kinds: a puzzle, whose outputs after the
- * first are learned, and a self-edit: a puzzle behind the prompt, and a training configuration drawn without looking at it.
+ * The corpus of selkie-nano-grid: document n of a seed, always the same. Three kinds: a rule by its name and what it
+ * makes; a puzzle, whose outputs after the first are learned; and a self-edit: a puzzle behind the prompt, then a
+ * training configuration drawn without looking at it.
  */
+import { configurationText, trainingStrategies } from '../../src-shared/few-shot/configuration.ts'
 import { gridText, type GridPair } from '../../src-shared/few-shot/grid.ts'
 import { outputEnd } from '../../src-shared/few-shot/puzzle-text.ts'
 import { configurationMessage } from '../../src-shared/few-shot/self-edit-prompt.ts'
+import { transformFamilies } from '../../src-shared/few-shot/transforms.ts'
 import { drawFrom, type Draw } from '../nano/draw.ts'
-import type { Span, SpanDocument } from '../nano/pretraining.ts'
+import type { Span, SpanDocument } from '../nano/sequences.ts'
 import { trainedFamilies, type Family } from './families.ts'
-import { drawTrainingPuzzle, type Sides } from './puzzles.ts'
+import { drawSides, drawTrainingPuzzle, type Sides, type WeightedSides } from './puzzles.ts'
 
 export type Stage = {
   readonly first: number // number of its first document
   readonly documents: number
-  readonly families: readonly string[] | 'all'
-  readonly sides: readonly { readonly sides: Sides; readonly weight: number }[]
-  readonly selfEdits: number // share of the documents
+  readonly sides: readonly WeightedSides[]
+  readonly kinds: Readonly<Record<DocumentKind, number>> // shares of the documents
 }
-export type Document = SpanDocument & { readonly kind: 'puzzle' | 'self-edit'; readonly family: string }
+export type DocumentKind = 'named' | 'puzzle' | 'self-edit'
+export type Document = SpanDocument & { readonly kind: DocumentKind; readonly family: string }
 
-export const learningRates = [0.0003, 0.001, 0.003, 0.01]
+export const learningRates = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2]
 export const epochs = [1, 2, 3, 4]
-export const strategies = ['train_using_all_tokens', 'train_using_output_tokens'] as const
 const pairsPerPuzzle = 5
 const demonstrationsPerSelfEdit = 4
 
@@ -32,33 +34,43 @@ export function* stageDocuments(seed: number, stage: Stage): Generator<Document>
 
 export function corpusDocument(seed: number, number: number, stage: Stage): Document {
   const draw = drawFrom('nano-grid', seed, number)
-  const family = draw.one(familiesOf(stage))
-  const sides = drawSides(draw, stage)
-  return draw.chance(stage.selfEdits)
-    ? selfEdit(draw, family, sides)
-    : puzzle(family, drawTrainingPuzzle(draw, family, sides, pairsPerPuzzle))
+  const family = draw.one(trainedFamilies)
+  const sides = drawSides(draw, stage.sides)
+  switch (draw.weighted(stage.kinds)) {
+    case 'named':
+      return named(draw, family, sides)
+    case 'puzzle':
+      return puzzle(family, drawTrainingPuzzle(draw, family, sides, pairsPerPuzzle).pairs)
+    case 'self-edit':
+      return selfEdit(draw, family, sides)
+  }
 }
 
-function familiesOf({ families }: Stage): readonly Family[] {
-  return families === 'all' ? trainedFamilies : trainedFamilies.filter(({ name }) => families.includes(name))
-}
+const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
-function drawSides(draw: Draw, { sides }: Stage): Sides {
-  const index = draw.weighted(Object.fromEntries(sides.map(({ weight }, at) => [String(at), weight])))
-  return sides[Number(index)]!.sides
+/** The rule's letter and colours, then a pair or two: applying a rule is learned before finding it out. */
+function named(draw: Draw, family: Family, sides: Sides): Document {
+  const { pairs, parameters } = drawTrainingPuzzle(draw, family, sides, pairsPerPuzzle)
+  const name = `${letters[trainedFamilies.indexOf(family)]!}${parameters.join('')}\n`
+  const spans = pairSpans(pairs.slice(0, draw.integer(1, 2)), 0)
+  return { kind: 'named', family: family.name, spans: [{ text: name, learned: false }, ...spans] }
 }
 
 function puzzle(family: Family, pairs: readonly GridPair[]): Document {
-  const spans = pairs.flatMap(({ input, output }, index): Span[] => [
+  return { kind: 'puzzle', family: family.name, spans: pairSpans(pairs, 1) }
+}
+
+/** Outputs from the pair `from` on are learned. */
+function pairSpans(pairs: readonly GridPair[], from: number): Span[] {
+  return pairs.flatMap(({ input, output }, index) => [
     { text: `${index === 0 ? '' : '\n'}${gridText(input)}>`, learned: false },
-    { text: `${gridText(output)}${outputEnd}`, learned: index > 0 },
+    { text: `${gridText(output)}${outputEnd}`, learned: index >= from },
   ])
-  return { kind: 'puzzle', family: family.name, spans }
 }
 
 function selfEdit(draw: Draw, family: Family, sides: Sides): Document {
   const { message, cue } = configurationMessage(
-    drawTrainingPuzzle(draw, family, sides, demonstrationsPerSelfEdit),
+    drawTrainingPuzzle(draw, family, sides, demonstrationsPerSelfEdit).pairs,
     'brief',
   )
   return {
@@ -73,8 +85,10 @@ function selfEdit(draw: Draw, family: Family, sides: Sides): Document {
 
 /** Every choice equally often, whatever the others are. */
 export function drawConfiguration(draw: Draw): string {
-  const flag = (name: string): string => `"use_${name}_augmentations": ${draw.chance(0.5)}`
-  const flags = ['basic', 'size', 'chain', 'repeat'].map(flag).join(', ')
-  const training = `"strategy": "${draw.one(strategies)}", "learning_rate": ${draw.one(learningRates)}, "num_train_epochs": ${draw.one(epochs)}`
-  return `{"data_generation": {${flags}}, "training": {${training}}}`
+  return configurationText({
+    families: transformFamilies.filter(() => draw.chance(0.5)),
+    strategy: draw.one(trainingStrategies),
+    learningRate: draw.one(learningRates),
+    epochs: draw.one(epochs),
+  })
 }

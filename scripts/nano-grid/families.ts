@@ -127,11 +127,7 @@ export const heldOutFamilies: readonly Family[] = [
   object('fall-up', downwards(fallenLeft)),
   object('rays-up', upwards(raysRight)),
   object('shadow-below', (grid, a) => downwards((turned) => shadowedRight(turned, a!))(grid), 1),
-  of('object', 'dense')(
-    'diagonal',
-    (grid, a) => recoloured(grid, (x, r, c) => (r === c ? a! : x)),
-    1,
-  ),
+  of('object', 'dense')('diagonal', (grid, a) => recoloured(grid, (x, r, c) => (r === c ? a! : x)), 1),
   composition('flip-up-down-and-swap', (grid, a, b) => swap(flipUpDown(grid), a!, b!), 2, 2),
   composition('rotate-180-and-recolour', (grid, a, b) => recolour(rotated180(grid), a!, b!), 2, 1),
   sparseComposition('fall-right-and-fill', (grid, a) => fillBackground(leftwards(fallenLeft)(grid), a!), 1),
@@ -139,9 +135,19 @@ export const heldOutFamilies: readonly Family[] = [
 ]
 
 /** Whether the family's rule, with some colours that occur in the pairs, makes every output from its input. */
-export function explains(family: Family, pairs: readonly GridPair[]): boolean {
+export const explains = (family: Family, pairs: readonly GridPair[]): boolean =>
+  fitting(family, pairs).length > 0
+
+/** What the family's rule makes of an input, with any colours with which it explains the pairs. */
+export const predictions = (family: Family, pairs: readonly GridPair[], input: Grid): readonly Grid[] =>
+  fitting(family, pairs).map((parameters) => family.apply(input, ...parameters))
+
+function fitting(family: Family, pairs: readonly GridPair[]): readonly (readonly number[])[] {
   const colours = [...new Set(pairs.flatMap(({ input, output }) => [...input.flat(), ...output.flat()]))]
-  return tuples(colours.filter((each) => each !== 0), family.parameters).some((parameters) =>
+  return tuples(
+    colours.filter((each) => each !== 0),
+    family.parameters,
+  ).filter((parameters) =>
     pairs.every(({ input, output }) => sameGrid(family.apply(input, ...parameters), output)),
   )
 }

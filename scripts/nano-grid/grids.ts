@@ -12,10 +12,7 @@ export function gridOf(rows: number, columns: number, cell: (row: number, column
 }
 
 /** The same size, each cell from its colour and place. */
-export function recoloured(
-  grid: Grid,
-  cell: (colour: number, row: number, column: number) => number,
-): Grid {
+export function recoloured(grid: Grid, cell: (colour: number, row: number, column: number) => number): Grid {
   return grid.map((row, r) => row.map((colour, c) => cell(colour, r, c)))
 }
 
@@ -39,7 +36,11 @@ export const besides = (left: Grid, right: Grid): Grid => left.map((row, r) => [
 export const above = (top: Grid, bottom: Grid): Grid => [...top, ...bottom]
 /** Each cell becomes a block. */
 export const enlarged = (grid: Grid, down: number, right: number): Grid =>
-  gridOf(height(grid) * down, width(grid) * right, (r, c) => grid[Math.floor(r / down)]![Math.floor(c / right)]!)
+  gridOf(
+    height(grid) * down,
+    width(grid) * right,
+    (r, c) => grid[Math.floor(r / down)]![Math.floor(c / right)]!,
+  )
 
 /** Colours fall to the left; their order in a row stays. */
 export const fallenLeft = (grid: Grid): Grid =>
@@ -70,5 +71,7 @@ export const shadowedRight = (grid: Grid, shadow: number): Grid =>
 
 /** A step that works along rows, along another direction. */
 export const downwards = (step: (grid: Grid) => Grid) => (grid: Grid) => transposed(step(transposed(grid)))
-export const leftwards = (step: (grid: Grid) => Grid) => (grid: Grid) => flipLeftRight(step(flipLeftRight(grid)))
-export const upwards = (step: (grid: Grid) => Grid) => (grid: Grid) => flipUpDown(downwards(step)(flipUpDown(grid)))
+export const leftwards = (step: (grid: Grid) => Grid) => (grid: Grid) =>
+  flipLeftRight(step(flipLeftRight(grid)))
+export const upwards = (step: (grid: Grid) => Grid) => (grid: Grid) =>
+  flipUpDown(downwards(step)(flipUpDown(grid)))

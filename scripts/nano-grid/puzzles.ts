@@ -6,13 +6,26 @@ import { gridOf } from './grids.ts'
 
 export type Sides = readonly [rows: number, columns: number]
 
+export type WeightedSides = { readonly sides: Sides; readonly weight: number }
+
+/** `parameters` are the colours of its rule. */
+export type Puzzle = { readonly pairs: readonly GridPair[]; readonly parameters: readonly number[] }
+
 const attempts = 60
 
+export function drawSides(draw: Draw, from: readonly WeightedSides[]): Sides {
+  const index = draw.weighted(Object.fromEntries(from.map(({ weight }, at) => [String(at), weight])))
+  return from[Number(index)]!.sides
+}
+
 /** `count` pairs with different inputs of one size; null if chance gave none (a caller draws again). */
-export function drawPuzzle(draw: Draw, family: Family, sides: Sides, count: number): GridPair[] | null {
+export function drawPuzzle(draw: Draw, family: Family, sides: Sides, count: number): Puzzle | null {
   const order = draw.shuffled([1, 2, 3, 4, 5, 6, 7, 8, 9])
   const parameters = order.slice(0, family.parameters)
-  const others = order.slice(family.parameters, family.parameters + draw.integer(family.present === 0 ? 2 : 1, 2 + (family.present === 0 ? 1 : 0)))
+  const others = order.slice(
+    family.parameters,
+    family.parameters + draw.integer(family.present === 0 ? 2 : 1, 2 + (family.present === 0 ? 1 : 0)),
+  )
   const shown = [...parameters.slice(0, family.present), ...others]
   const pairs: GridPair[] = []
   for (let attempt = 0; pairs.length < count && attempt < attempts; attempt++) {
@@ -24,14 +37,14 @@ export function drawPuzzle(draw: Draw, family: Family, sides: Sides, count: numb
       !pairs.some((pair) => sameGrid(pair.input, input))
     if (usable) pairs.push({ input, output })
   }
-  return pairs.length === count ? pairs : null
+  return pairs.length === count ? { pairs, parameters } : null
 }
 
 /** As `drawPuzzle`, and no held-out rule makes the same pairs. */
-export function drawTrainingPuzzle(draw: Draw, family: Family, sides: Sides, count: number): GridPair[] {
+export function drawTrainingPuzzle(draw: Draw, family: Family, sides: Sides, count: number): Puzzle {
   for (;;) {
-    const pairs = drawPuzzle(draw, family, sides, count)
-    if (pairs !== null && !heldOutFamilies.some((heldOut) => explains(heldOut, pairs))) return pairs
+    const puzzle = drawPuzzle(draw, family, sides, count)
+    if (puzzle !== null && !heldOutFamilies.some((heldOut) => explains(heldOut, puzzle.pairs))) return puzzle
   }
 }
 

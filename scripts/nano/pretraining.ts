@@ -13,12 +13,7 @@ import type {
 import { text } from '../../src-shared/gguf/metadata.ts'
 import { byteLengths, type Bpe } from './bpe.ts'
 import { appendLoss, keepLossesUpTo } from './loss-log.ts'
-import { sortedWithinSteps, trainSequence } from './sequences.ts'
-
-/** Text, and whether the model is to predict it. */
-export type Span = { readonly text: string; readonly learned: boolean }
-/** An end token follows the last span. */
-export type SpanDocument = { readonly kind: string; readonly spans: readonly Span[] }
+import { documentText, trainSequence, type SpanDocument } from './sequences.ts'
 
 export type TrainingRun = {
   readonly name: string
@@ -37,9 +32,7 @@ const root = join(import.meta.dirname, '../..')
 const documentsPerRequest = 5_000
 const stepsPerLine = 20
 
-export const documentText = ({ spans }: SpanDocument): string => spans.map((span) => span.text).join('')
-
-/** Trains each sequence once, in order of length within a step; goes on from its checkpoint (every 100 steps). */
+/** Trains each sequence once, in the order given; goes on from its checkpoint (every 100 steps). */
 export async function trainResumably(run: TrainingRun): Promise<void> {
   const { name, work, optimizer, threads, scheduledSteps } = run
   const checkpoint = join(work, `${name}-checkpoint.gguf`)
@@ -57,7 +50,7 @@ export async function trainResumably(run: TrainingRun): Promise<void> {
         job: {
           seed: run.seed,
           adapterPath: run.trained,
-          sequences: sortedWithinSteps(run.sequences, optimizer.batchSize),
+          sequences: run.sequences,
           keepsOrder: true,
           optimizer,
           ...(scheduledSteps !== undefined && { scheduledSteps }),

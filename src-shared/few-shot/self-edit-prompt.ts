@@ -17,7 +17,9 @@ export function configurationMessage(
 }
 
 function briefMessage(demonstrations: readonly GridPair[]): string {
-  const shown = demonstrations.map(({ input, output }) => `${gridText(input)}>${gridText(output)}${outputEnd}\n`)
+  const shown = demonstrations.map(
+    ({ input, output }) => `${gridText(input)}>${gridText(output)}${outputEnd}\n`,
+  )
   return `${shown.join('')}Training configuration:\n`
 }
 
