@@ -2,7 +2,7 @@
 import type { OptimizerConfig } from '../../src-shared/compute-protocol.ts'
 import type { RandomModelOptions } from '../../test/fixtures/make-model.ts'
 import type { Stage } from './corpus.ts'
-import type { WeightedSides } from './puzzles.ts'
+import { puzzleSides } from './puzzles.ts'
 
 export type Phase = {
   readonly name: string
@@ -33,9 +33,6 @@ const optimizer: OptimizerConfig = {
   batchSize: 16,
   maxTokensPerMicroBatch: 2048,
 }
-
-/** Of the inputs of the puzzles. */
-export const puzzleSides: readonly WeightedSides[] = [{ sides: [3, 3], weight: 1 }]
 
 export const nanoGrid: NanoGridConfig = {
   seed: 20261127,

@@ -7,6 +7,8 @@ import { gridOf } from './grids.ts'
 export type Sides = readonly [rows: number, columns: number]
 
 export type WeightedSides = { readonly sides: Sides; readonly weight: number }
+/** Of the inputs, in the corpus and in the taskset. */
+export const puzzleSides: readonly WeightedSides[] = [{ sides: [3, 3], weight: 1 }]
 
 /** `parameters` are the colours of its rule. */
 export type Puzzle = { readonly pairs: readonly GridPair[]; readonly parameters: readonly number[] }

@@ -24,9 +24,8 @@ import { deriveSeed } from '../../src-shared/random.ts'
 import type { FewShotTask } from '../../src-shared/task.ts'
 import { drawFrom } from '../nano/draw.ts'
 import { startCompute } from '../nano/pretraining.ts'
-import { puzzleSides } from './config.ts'
 import { trainedFamilies } from './families.ts'
-import { drawTrainingPuzzle, drawSides } from './puzzles.ts'
+import { drawTrainingPuzzle, drawSides, puzzleSides } from './puzzles.ts'
 import { miniGrids, puzzleTask } from './taskset.ts'
 
 /** One line of the table: what is trained, and how. */
@@ -91,7 +90,7 @@ try {
       (await answers(trained, [])).map((each) => [each]),
     )
   }
-  const heldOut = miniGrids(puzzleSides).validation
+  const heldOut = miniGrids().validation
   report(
     'held-out families, in context',
     heldOut,
