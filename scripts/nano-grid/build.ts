@@ -12,7 +12,7 @@ import { bpeMetadata, trainBpe, type Bpe } from '../nano/bpe.ts'
 import { drawFrom } from '../nano/draw.ts'
 import { reportMixture, tokenizeDocuments, trainResumably, writeFinished } from '../nano/pretraining.ts'
 import { nanoGrid, type Phase } from './config.ts'
-import { alikeWithinSteps } from './batches.ts'
+import { dealtByLength } from './batches.ts'
 import { drawConfiguration, stageDocuments } from './corpus.ts'
 import { configurationMessage } from '../../src-shared/few-shot/self-edit-prompt.ts'
 
@@ -80,7 +80,7 @@ async function train(phase: Phase, start: string, trained: string): Promise<void
   ])
   const tokenized = await tokenizeDocuments(start, bpe, documents)
   reportMixture(phase.name, documents, tokenized)
-  const sequences = alikeWithinSteps(tokenized, phase.optimizer.batchSize, phase.name)
+  const sequences = dealtByLength(tokenized, phase.optimizer.batchSize)
   const { name, optimizer, scheduledSteps, weightType } = phase
   const { seed } = nanoGrid
   await trainResumably({

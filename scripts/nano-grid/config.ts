@@ -52,7 +52,7 @@ export const nanoGrid: NanoGridConfig = {
     {
       name: 'rules',
       stages: [
-        { first: 0, documents: 38_400, sides: puzzleSides, kinds: { named: 1, puzzle: 0, 'self-edit': 0 } },
+        { first: 0, documents: 32_000, sides: puzzleSides, kinds: { named: 1, puzzle: 0, 'self-edit': 0 } },
       ],
       optimizer: { ...optimizer, batchSize: 32 },
       scheduledSteps: 4_000,

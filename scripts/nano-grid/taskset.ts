@@ -3,7 +3,7 @@ import { gridText, sameGrid, type GridPair } from '../../src-shared/few-shot/gri
 import { puzzleFileText } from '../../src-shared/few-shot/puzzle-file.ts'
 import type { FewShotTask, Split } from '../../src-shared/task.ts'
 import { drawFrom, type Draw } from '../nano/draw.ts'
-import { heldOutFamilies, predictions, trainedFamilies, type Family } from './families.ts'
+import { explains, heldOutFamilies, predictions, trainedFamilies, type Family } from './families.ts'
 import { drawPuzzle, drawSides, puzzleSides } from './puzzles.ts'
 
 const seed = 20261127
@@ -52,7 +52,7 @@ export function puzzleTask(id: string, title: string, pairs: readonly GridPair[]
   }
 }
 
-/** Drawn until it is new and only one answer fits its demonstrations, as far as the known families go. */
+/** Drawn until it is new, no trained rule explains its demonstrations, and no other family's rule gives another answer. */
 function drawNew(
   draw: Draw,
   family: Family,
@@ -60,11 +60,14 @@ function drawNew(
 ): { readonly pairs: readonly GridPair[]; readonly key: string } {
   for (;;) {
     const pairs = drawPuzzle(draw, family, drawSides(draw, puzzleSides), demonstrations + 1)?.pairs
-    if (pairs === undefined || isAmbiguous(pairs)) continue
+    if (pairs === undefined || isAmbiguous(pairs) || isKnown(pairs.slice(0, -1))) continue
     const key = pairs.map(({ input }) => gridText(input)).join('\n\n')
     if (!seen.has(key)) return { pairs, key }
   }
 }
+
+const isKnown = (pairs: readonly GridPair[]): boolean =>
+  trainedFamilies.some((family) => explains(family, pairs))
 
 /** Whether some family's rule makes the demonstrations but another output of the last input. */
 export function isAmbiguous(pairs: readonly GridPair[]): boolean {
