@@ -52,7 +52,7 @@ export const nanoGrid: NanoGridConfig = {
     {
       name: 'rules',
       stages: [
-        { first: 0, documents: 32_000, sides: puzzleSides, kinds: { named: 1, puzzle: 0, 'self-edit': 0 } },
+        { first: 0, documents: 32_000, sides: puzzleSides, kinds: { named: 1, explained: 0, puzzle: 0, 'self-edit': 0 } },
       ],
       optimizer: { ...optimizer, batchSize: 32 },
       scheduledSteps: 4_000,
@@ -63,14 +63,14 @@ export const nanoGrid: NanoGridConfig = {
       stages: [
         {
           first: 100_000,
-          documents: 38_400,
+          documents: 30_400,
           sides: puzzleSides,
-          kinds: { named: 0.25, puzzle: 0.7, 'self-edit': 0.05 },
+          kinds: { named: 0.08, explained: 0.4, puzzle: 0.46, 'self-edit': 0.06 },
         },
       ],
-      optimizer,
-      scheduledSteps: 4_000,
-      weightType: 'F32',
+      optimizer: { ...optimizer, learningRate: 2e-3 },
+      scheduledSteps: 1_950,
+      weightType: 'F16',
     },
   ],
 }

@@ -1,7 +1,7 @@
 /**
- * The corpus of selkie-nano-grid: document n of a seed, always the same. Three kinds: a rule by its name and what it
- * makes; a puzzle, whose outputs after the first are learned; and a self-edit: a puzzle behind the prompt, then a
- * training configuration drawn without looking at it.
+ * The corpus of selkie-nano-grid: document n of a seed, always the same. Four kinds: a rule by its name and what it
+ * makes; a puzzle, whose outputs after the first are learned; the same with the name of its rule in between; and a
+ * self-edit: a puzzle behind the prompt, then a training configuration drawn without looking at it.
  */
 import { configurationText, trainingStrategies } from '../../src-shared/few-shot/configuration.ts'
 import { gridText, type GridPair } from '../../src-shared/few-shot/grid.ts'
@@ -19,7 +19,7 @@ export type Stage = {
   readonly sides: readonly WeightedSides[]
   readonly kinds: Readonly<Record<DocumentKind, number>> // shares of the documents
 }
-export type DocumentKind = 'named' | 'puzzle' | 'self-edit'
+export type DocumentKind = 'named' | 'explained' | 'puzzle' | 'self-edit'
 export type Document = SpanDocument & { readonly kind: DocumentKind; readonly family: string }
 
 export const learningRates = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2]
@@ -39,6 +39,8 @@ export function corpusDocument(seed: number, number: number, stage: Stage): Docu
   switch (draw.weighted(stage.kinds)) {
     case 'named':
       return named(draw, family, sides)
+    case 'explained':
+      return explained(draw, family, sides)
     case 'puzzle':
       return puzzle(family, drawTrainingPuzzle(draw, family, sides, pairsPerPuzzle).pairs)
     case 'self-edit':
@@ -51,10 +53,33 @@ const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 /** The rule's letter and colours, then a pair or two: applying a rule is learned before finding it out. */
 function named(draw: Draw, family: Family, sides: Sides): Document {
   const { pairs, parameters } = drawTrainingPuzzle(draw, family, sides, pairsPerPuzzle)
-  const name = `${letters[trainedFamilies.indexOf(family)]!}${parameters.join('')}\n`
-  const spans = pairSpans(pairs.slice(0, draw.integer(1, 2)), 0)
-  return { kind: 'named', family: family.name, spans: [{ text: name, learned: false }, ...spans] }
+  const name = { text: `${nameOf(family, parameters)}\n`, learned: false }
+  return {
+    kind: 'named',
+    family: family.name,
+    spans: [name, ...pairSpans(pairs.slice(0, draw.integer(1, 2)), 0)],
+  }
 }
+
+/** A puzzle in which, after some pairs, the name of its rule is to be written: finding it out is learned by itself. */
+function explained(draw: Draw, family: Family, sides: Sides): Document {
+  const { pairs, parameters } = drawTrainingPuzzle(draw, family, sides, pairsPerPuzzle)
+  const shown = draw.integer(1, pairsPerPuzzle - 1)
+  return {
+    kind: 'explained',
+    family: family.name,
+    spans: [
+      ...pairSpans(pairs.slice(0, shown), 1),
+      { text: '\n', learned: false },
+      { text: nameOf(family, parameters), learned: true },
+      { text: '\n', learned: false },
+      ...pairSpans(pairs.slice(shown), 0),
+    ],
+  }
+}
+
+const nameOf = (family: Family, parameters: readonly number[]): string =>
+  `${letters[trainedFamilies.indexOf(family)]!}${parameters.join('')}`
 
 function puzzle(family: Family, pairs: readonly GridPair[]): Document {
   return { kind: 'puzzle', family: family.name, spans: pairSpans(pairs, 1) }

@@ -45,10 +45,10 @@ export type Family = {
 
 type Rule = Family['apply']
 
-const swap: Rule = (grid, a, b) => recoloured(grid, (x) => (x === a ? b! : x === b ? a! : x))
-const recolour: Rule = (grid, a, b) => recoloured(grid, (x) => (x === a ? b! : x))
-const fillBackground: Rule = (grid, a) => recoloured(grid, (x) => (x === 0 ? a! : x))
-const silhouette: Rule = (grid, a) => recoloured(grid, (x) => (x === 0 ? 0 : a!))
+const swap: Rule = (grid, a, b) => recoloured(grid, (x) => (x === a ? b : x === b ? a : x))
+const recolour: Rule = (grid, a, b) => recoloured(grid, (x) => (x === a ? b : x))
+const fillBackground: Rule = (grid, a) => recoloured(grid, (x) => (x === 0 ? a : x))
+const silhouette: Rule = (grid, a) => recoloured(grid, (x) => (x === 0 ? 0 : a))
 const onBorder = (grid: Grid, r: number, c: number): boolean =>
   r === 0 || c === 0 || r === height(grid) - 1 || c === width(grid) - 1
 
@@ -100,19 +100,19 @@ export const trainedFamilies: readonly Family[] = [
   object('rays-right', raysRight),
   object('rays-down', downwards(raysRight)),
   of('object', 'pairs')('fill-between-in-rows', filledBetween),
-  object('shadow-right', (grid, a) => shadowedRight(grid, a!), 1),
+  object('shadow-right', (grid, a) => shadowedRight(grid, a), 1),
   of('object', 'dense')(
     'border',
-    (grid, a) => recoloured(grid, (x, r, c) => (onBorder(grid, r, c) ? a! : x)),
+    (grid, a) => recoloured(grid, (x, r, c) => (onBorder(grid, r, c) ? a : x)),
     1,
   ),
-  of('object', 'dense')('last-column-coloured', (grid, a) => grid.map((row) => [...row.slice(0, -1), a!]), 1),
+  of('object', 'dense')('last-column-coloured', (grid, a) => grid.map((row) => [...row.slice(0, -1), a]), 1),
   of('object', 'dense')('first-row-cleared', (grid) => recoloured(grid, (x, r) => (r === 0 ? 0 : x))),
-  composition('flip-left-right-and-recolour', (grid, a, b) => recolour(flipLeftRight(grid), a!, b!), 2, 1),
-  composition('transpose-and-swap', (grid, a, b) => swap(transposed(grid), a!, b!), 2, 2),
-  composition('shift-right-and-recolour', (grid, a, b) => recolour(shifted(grid, 0, 1), a!, b!), 2, 1),
-  sparseComposition('flip-up-down-and-fill', (grid, a) => fillBackground(flipUpDown(grid), a!), 1),
-  sparseComposition('fall-left-and-silhouette', (grid, a) => silhouette(fallenLeft(grid), a!), 1),
+  composition('flip-left-right-and-recolour', (grid, a, b) => recolour(flipLeftRight(grid), a, b), 2, 1),
+  composition('transpose-and-swap', (grid, a, b) => swap(transposed(grid), a, b), 2, 2),
+  composition('shift-right-and-recolour', (grid, a, b) => recolour(shifted(grid, 0, 1), a, b), 2, 1),
+  sparseComposition('flip-up-down-and-fill', (grid, a) => fillBackground(flipUpDown(grid), a), 1),
+  sparseComposition('fall-left-and-silhouette', (grid, a) => silhouette(fallenLeft(grid), a), 1),
 ]
 
 export const heldOutFamilies: readonly Family[] = [
@@ -126,11 +126,11 @@ export const heldOutFamilies: readonly Family[] = [
   colour('keep-colour', (grid, a) => recoloured(grid, (x) => (x === a ? x : 0)), 1, 1),
   object('fall-up', downwards(fallenLeft)),
   object('rays-up', upwards(raysRight)),
-  object('shadow-below', (grid, a) => downwards((turned) => shadowedRight(turned, a!))(grid), 1),
-  of('object', 'dense')('diagonal', (grid, a) => recoloured(grid, (x, r, c) => (r === c ? a! : x)), 1),
-  composition('flip-up-down-and-swap', (grid, a, b) => swap(flipUpDown(grid), a!, b!), 2, 2),
-  composition('rotate-180-and-recolour', (grid, a, b) => recolour(rotated180(grid), a!, b!), 2, 1),
-  sparseComposition('fall-right-and-fill', (grid, a) => fillBackground(leftwards(fallenLeft)(grid), a!), 1),
+  object('shadow-below', (grid, a) => downwards((turned) => shadowedRight(turned, a))(grid), 1),
+  of('object', 'dense')('diagonal', (grid, a) => recoloured(grid, (x, r, c) => (r === c ? a : x)), 1),
+  composition('flip-up-down-and-swap', (grid, a, b) => swap(flipUpDown(grid), a, b), 2, 2),
+  composition('rotate-180-and-recolour', (grid, a, b) => recolour(rotated180(grid), a, b), 2, 1),
+  sparseComposition('fall-right-and-fill', (grid, a) => fillBackground(leftwards(fallenLeft)(grid), a), 1),
   composition('shift-down-and-flip', (grid) => flipLeftRight(shifted(grid, 1, 0))),
 ]
 
