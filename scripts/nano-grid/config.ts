@@ -52,24 +52,52 @@ export const nanoGrid: NanoGridConfig = {
     {
       name: 'rules',
       stages: [
-        { first: 0, documents: 32_000, sides: puzzleSides, kinds: { named: 1, explained: 0, puzzle: 0, 'self-edit': 0 } },
+        {
+          first: 0,
+          documents: 32_000,
+          sides: puzzleSides,
+          palette: 'few',
+          kinds: { named: 1, guess: 0, explained: 0, puzzle: 0, 'self-edit': 0 },
+        },
       ],
       optimizer: { ...optimizer, batchSize: 32 },
       scheduledSteps: 4_000,
       weightType: 'F32',
     },
     {
-      name: 'puzzles',
+      name: 'few-colours',
       stages: [
         {
           first: 100_000,
-          documents: 30_400,
+          documents: 8_000,
           sides: puzzleSides,
-          kinds: { named: 0.08, explained: 0.4, puzzle: 0.46, 'self-edit': 0.06 },
+          palette: 'few',
+          kinds: { named: 0.08, guess: 0, explained: 0.4, puzzle: 0.46, 'self-edit': 0.06 },
         },
       ],
       optimizer: { ...optimizer, learningRate: 2e-3 },
       scheduledSteps: 1_950,
+      weightType: 'F32',
+    },
+    {
+      name: 'many-colours',
+      stages: [
+        {
+          first: 200_000,
+          documents: 9_600,
+          sides: puzzleSides,
+          palette: 'many',
+          kinds: { named: 0.05, guess: 0.65, explained: 0, puzzle: 0.25, 'self-edit': 0.05 },
+        },
+        {
+          first: 300_000,
+          documents: 12_800,
+          sides: puzzleSides,
+          palette: 'many',
+          kinds: { named: 0, guess: 0.1, explained: 0.15, puzzle: 0.67, 'self-edit': 0.08 },
+        },
+      ],
+      optimizer: { ...optimizer, learningRate: 2e-3 },
       weightType: 'F16',
     },
   ],

@@ -1,7 +1,9 @@
 /**
- * The corpus of selkie-nano-grid: document n of a seed, always the same. Four kinds: a rule by its name and what it
- * makes; a puzzle, whose outputs after the first are learned; the same with the name of its rule in between; and a
- * self-edit: a puzzle behind the prompt, then a training configuration drawn without looking at it.
+ * The corpus of selkie-nano-grid: document n of a seed, always the same. Rules have names, a letter and the colours of
+ * the rule, which only the training knows: applying a rule and finding it out are learned apart before they are
+ * learned together. Kinds of documents: a name and what its rule makes (`named`); pairs and the name of their rule
+ * (`guess`); a puzzle with the name of its rule in between (`explained`); a puzzle, whose outputs after the first are
+ * learned; and a puzzle behind the self-edit prompt, then a training configuration drawn without looking at it.
  */
 import { configurationText, trainingStrategies } from '../../src-shared/few-shot/configuration.ts'
 import { gridText, type GridPair } from '../../src-shared/few-shot/grid.ts'
@@ -11,15 +13,16 @@ import { transformFamilies } from '../../src-shared/few-shot/transforms.ts'
 import { drawFrom, type Draw } from '../nano/draw.ts'
 import type { Span, SpanDocument } from '../nano/sequences.ts'
 import { trainedFamilies, type Family } from './families.ts'
-import { drawSides, drawTrainingPuzzle, type Sides, type WeightedSides } from './puzzles.ts'
+import { drawSides, drawTrainingPuzzle, type Palette, type Puzzle, type WeightedSides } from './puzzles.ts'
 
 export type Stage = {
   readonly first: number // number of its first document
   readonly documents: number
   readonly sides: readonly WeightedSides[]
+  readonly palette: Palette
   readonly kinds: Readonly<Record<DocumentKind, number>> // shares of the documents
 }
-export type DocumentKind = 'named' | 'explained' | 'puzzle' | 'self-edit'
+export type DocumentKind = 'named' | 'guess' | 'explained' | 'puzzle' | 'self-edit'
 export type Document = SpanDocument & { readonly kind: DocumentKind; readonly family: string }
 
 export const learningRates = [3e-4, 1e-3, 3e-3, 1e-2, 3e-2]
@@ -36,53 +39,45 @@ export function corpusDocument(seed: number, number: number, stage: Stage): Docu
   const draw = drawFrom('nano-grid', seed, number)
   const family = draw.one(trainedFamilies)
   const sides = drawSides(draw, stage.sides)
-  switch (draw.weighted(stage.kinds)) {
-    case 'named':
-      return named(draw, family, sides)
-    case 'explained':
-      return explained(draw, family, sides)
-    case 'puzzle':
-      return puzzle(family, drawTrainingPuzzle(draw, family, sides, pairsPerPuzzle).pairs)
-    case 'self-edit':
-      return selfEdit(draw, family, sides)
-  }
+  const kind = draw.weighted(stage.kinds)
+  const count = kind === 'self-edit' ? demonstrationsPerSelfEdit : pairsPerPuzzle
+  const puzzle = drawTrainingPuzzle(draw, family, sides, stage.palette, count)
+  return { kind, family: family.name, spans: spansOf[kind](draw, puzzle, nameOf(family, puzzle)) }
 }
 
 const letters = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
 
-/** The rule's letter and colours, then a pair or two: applying a rule is learned before finding it out. */
-function named(draw: Draw, family: Family, sides: Sides): Document {
-  const { pairs, parameters } = drawTrainingPuzzle(draw, family, sides, pairsPerPuzzle)
-  const name = { text: `${nameOf(family, parameters)}\n`, learned: false }
-  return {
-    kind: 'named',
-    family: family.name,
-    spans: [name, ...pairSpans(pairs.slice(0, draw.integer(1, 2)), 0)],
-  }
-}
-
-/** A puzzle in which, after some pairs, the name of its rule is to be written: finding it out is learned by itself. */
-function explained(draw: Draw, family: Family, sides: Sides): Document {
-  const { pairs, parameters } = drawTrainingPuzzle(draw, family, sides, pairsPerPuzzle)
-  const shown = draw.integer(1, pairsPerPuzzle - 1)
-  return {
-    kind: 'explained',
-    family: family.name,
-    spans: [
-      ...pairSpans(pairs.slice(0, shown), 1),
-      { text: '\n', learned: false },
-      { text: nameOf(family, parameters), learned: true },
-      { text: '\n', learned: false },
-      ...pairSpans(pairs.slice(shown), 0),
-    ],
-  }
-}
-
-const nameOf = (family: Family, parameters: readonly number[]): string =>
+const nameOf = (family: Family, { parameters }: Puzzle): string =>
   `${letters[trainedFamilies.indexOf(family)]!}${parameters.join('')}`
 
-function puzzle(family: Family, pairs: readonly GridPair[]): Document {
-  return { kind: 'puzzle', family: family.name, spans: pairSpans(pairs, 1) }
+const spansOf: Readonly<Record<DocumentKind, (draw: Draw, puzzle: Puzzle, name: string) => Span[]>> = {
+  named: (draw, { pairs }, name) => [
+    { text: `${name}\n`, learned: false },
+    ...pairSpans(pairs.slice(0, draw.integer(1, 2)), 0),
+  ],
+  guess: (draw, { pairs }, name) => [
+    ...pairSpans(pairs.slice(0, draw.integer(1, 2)), 1),
+    { text: '\n', learned: false },
+    { text: name, learned: true },
+  ],
+  explained: (draw, { pairs }, name) => {
+    const shown = draw.integer(1, pairsPerPuzzle - 1)
+    return [
+      ...pairSpans(pairs.slice(0, shown), 1),
+      { text: '\n', learned: false },
+      { text: name, learned: true },
+      { text: '\n', learned: false },
+      ...pairSpans(pairs.slice(shown), 0),
+    ]
+  },
+  puzzle: (_, { pairs }) => pairSpans(pairs, 1),
+  'self-edit': (draw, { pairs }) => {
+    const { message, cue } = configurationMessage(pairs, 'brief')
+    return [
+      { text: message + cue, learned: false },
+      { text: drawConfiguration(draw), learned: true },
+    ]
+  },
 }
 
 /** Outputs from the pair `from` on are learned. */
@@ -91,21 +86,6 @@ function pairSpans(pairs: readonly GridPair[], from: number): Span[] {
     { text: `${index === 0 ? '' : '\n'}${gridText(input)}>`, learned: false },
     { text: `${gridText(output)}${outputEnd}`, learned: index >= from },
   ])
-}
-
-function selfEdit(draw: Draw, family: Family, sides: Sides): Document {
-  const { message, cue } = configurationMessage(
-    drawTrainingPuzzle(draw, family, sides, demonstrationsPerSelfEdit).pairs,
-    'brief',
-  )
-  return {
-    kind: 'self-edit',
-    family: family.name,
-    spans: [
-      { text: message + cue, learned: false },
-      { text: drawConfiguration(draw), learned: true },
-    ],
-  }
 }
 
 /** Every choice equally often, whatever the others are. */

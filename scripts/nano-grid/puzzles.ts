@@ -20,14 +20,21 @@ export function drawSides(draw: Draw, from: readonly WeightedSides[]): Sides {
   return from[Number(index)]!.sides
 }
 
+/** How many colours beside those of the rule: few are hard to tell a rule by, for cells look alike. */
+export type Palette = 'few' | 'many'
+
 /** `count` pairs with different inputs of one size; null if chance gave none (a caller draws again). */
-export function drawPuzzle(draw: Draw, family: Family, sides: Sides, count: number): Puzzle | null {
+export function drawPuzzle(
+  draw: Draw,
+  family: Family,
+  sides: Sides,
+  palette: Palette,
+  count: number,
+): Puzzle | null {
   const order = draw.shuffled([1, 2, 3, 4, 5, 6, 7, 8, 9])
   const parameters = order.slice(0, family.parameters)
-  const others = order.slice(
-    family.parameters,
-    family.parameters + draw.integer(family.present === 0 ? 2 : 1, 2 + (family.present === 0 ? 1 : 0)),
-  )
+  const [least, most] = othersOf(family, palette)
+  const others = order.slice(family.parameters, family.parameters + draw.integer(least, most))
   const shown = [...parameters.slice(0, family.present), ...others]
   const pairs: GridPair[] = []
   for (let attempt = 0; pairs.length < count && attempt < attempts; attempt++) {
@@ -43,11 +50,22 @@ export function drawPuzzle(draw: Draw, family: Family, sides: Sides, count: numb
 }
 
 /** As `drawPuzzle`, and no held-out rule makes the same pairs. */
-export function drawTrainingPuzzle(draw: Draw, family: Family, sides: Sides, count: number): Puzzle {
+export function drawTrainingPuzzle(
+  draw: Draw,
+  family: Family,
+  sides: Sides,
+  palette: Palette,
+  count: number,
+): Puzzle {
   for (;;) {
-    const puzzle = drawPuzzle(draw, family, sides, count)
+    const puzzle = drawPuzzle(draw, family, sides, palette, count)
     if (puzzle !== null && !heldOutFamilies.some((heldOut) => explains(heldOut, puzzle.pairs))) return puzzle
   }
+}
+
+function othersOf({ look, present }: Family, palette: Palette): readonly [least: number, most: number] {
+  if (palette === 'few') return present === 0 ? [2, 3] : [1, 2]
+  return look === 'dense' ? [3, 7] : [2, 4]
 }
 
 function drawInput(draw: Draw, { look }: Family, [rows, columns]: Sides, palette: readonly number[]): Grid {

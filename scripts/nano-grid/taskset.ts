@@ -59,7 +59,7 @@ function drawNew(
   seen: ReadonlySet<string>,
 ): { readonly pairs: readonly GridPair[]; readonly key: string } {
   for (;;) {
-    const pairs = drawPuzzle(draw, family, drawSides(draw, puzzleSides), demonstrations + 1)?.pairs
+    const pairs = drawPuzzle(draw, family, drawSides(draw, puzzleSides), 'many', demonstrations + 1)?.pairs
     if (pairs === undefined || isAmbiguous(pairs) || isKnown(pairs.slice(0, -1))) continue
     const key = pairs.map(({ input }) => gridText(input)).join('\n\n')
     if (!seen.has(key)) return { pairs, key }

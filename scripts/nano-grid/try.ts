@@ -80,7 +80,7 @@ try {
         return puzzleTask(
           `${family.name}-${number}`,
           family.name,
-          drawTrainingPuzzle(draw, family, drawSides(draw, puzzleSides), 5).pairs,
+          drawTrainingPuzzle(draw, family, drawSides(draw, puzzleSides), 'many', 5).pairs,
         )
       }),
     )

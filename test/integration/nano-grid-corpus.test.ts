@@ -23,7 +23,7 @@ function pairsOf(document: Document): GridPair[] {
 }
 
 test('no puzzle of the corpus follows a held-out rule', () => {
-  const shown = [...ofKind('puzzle'), ...ofKind('explained'), ...ofKind('self-edit')]
+  const shown = documents.filter(({ kind }) => kind !== 'named' && kind !== 'guess') // those show two pairs at most
   expect(shown.length).toBeGreaterThan(20_000)
   const broken = shown.filter((document) => {
     const pairs = pairsOf(document)
@@ -63,7 +63,7 @@ test('self-edits are configurations, every choice equally often and whatever the
     if (read.kind !== 'configuration') throw new Error(read.reason)
     return read.configuration
   })
-  expect(configurations.length).toBeGreaterThan(1_500)
+  expect(configurations.length).toBeGreaterThan(1_000)
   const share = (of: (each: TrainingConfiguration) => boolean): number =>
     configurations.filter(of).length / configurations.length
   const near = (of: (each: TrainingConfiguration) => boolean, expected: number): void =>

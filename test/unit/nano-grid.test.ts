@@ -85,7 +85,7 @@ test('no two families have one name', () => {
 
 test.each(families.map((each) => [each.name, each] as const))('%s explains its own puzzles', (_, each) => {
   for (let number = 0; number < 20; number++) {
-    const puzzle = drawPuzzle(drawFrom('another test', each.name, number), each, [3, 4], 5)!
+    const puzzle = drawPuzzle(drawFrom('another test', each.name, number), each, [3, 4], 'few', 5)!
     expect(explains(each, puzzle.pairs)).toBe(true)
     const outputs = puzzle.pairs.map(({ input }) => each.apply(input, ...puzzle.parameters))
     expect(outputs.every((output, index) => sameGrid(output, puzzle.pairs[index]!.output))).toBe(true)
