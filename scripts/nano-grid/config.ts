@@ -100,5 +100,19 @@ export const nanoGrid: NanoGridConfig = {
       optimizer: { ...optimizer, learningRate: 2e-3 },
       weightType: 'F16',
     },
+    {
+      name: 'together',
+      stages: [
+        {
+          first: 400_000,
+          documents: 14_400,
+          sides: puzzleSides,
+          palette: 'many',
+          kinds: { named: 0.1, guess: 0.25, explained: 0.3, puzzle: 0.3, 'self-edit': 0.05 },
+        },
+      ],
+      optimizer: { ...optimizer, learningRate: 1.5e-3, warmupSteps: 50 },
+      weightType: 'F16',
+    },
   ],
 }

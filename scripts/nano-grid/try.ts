@@ -44,6 +44,7 @@ type Flags = {
   readonly threads: number
   readonly settings?: string
   readonly perFamily: number
+  readonly puzzles?: number
   readonly repeats: number
   readonly verbose?: boolean
 }
@@ -52,12 +53,13 @@ const command = new Command('nano-grid:try')
   .argument('<model>', 'GGUF file')
   .option('--threads <n>', 'CPU threads', count, 1)
   .option('--per-family <n>', 'puzzles of each trained family', count, 4)
+  .option('--puzzles <n>', 'held-out puzzles that adapters are trained for (default: all)', count)
   .option('--repeats <n>', 'adapters per puzzle', count, 1)
   .option('--settings <file>', 'a JSON array of settings, each a line of the table', file)
   .option('--verbose', 'accuracy of each family')
   .parse()
 const modelPath = command.args[0]!
-const { threads, settings, perFamily, repeats, verbose } = command.opts<Flags>()
+const { threads, settings, perFamily, puzzles, repeats, verbose } = command.opts<Flags>()
 const base: Setting = {
   families: ['basic'],
   all: false,
@@ -73,7 +75,7 @@ const generator = startCompute<GeneratorMethods>('generator')
 const trainer = startCompute<TrainerMethods>('trainer')
 const directory = mkdtempSync(join(tmpdir(), 'nano-grid-try-'))
 try {
-  if (perFamily > 0) {
+  {
     const trained = trainedFamilies.flatMap((family) =>
       Array.from({ length: perFamily }, (_, number) => {
         const draw = drawFrom('nano-grid try', family.name, number)
@@ -98,7 +100,7 @@ try {
   )
   if (settings !== undefined)
     for (const setting of JSON.parse(readFileSync(settings, 'utf8')) as Partial<Setting>[])
-      await tryAdapters(heldOut, { ...base, ...setting }, JSON.stringify(setting))
+      await tryAdapters(heldOut.slice(0, puzzles), { ...base, ...setting }, JSON.stringify(setting))
 } finally {
   rmSync(directory, { recursive: true })
   await generator.dispose()
