@@ -17,6 +17,8 @@ const commands = {
   test: ['scripts/run-checks.mjs', 'test'],
   'nano:build': ['scripts/nano/build.ts'],
   'atlas:build': ['scripts/atlas/build.ts'],
+  'nano-grid:build': ['scripts/nano-grid/build.ts'],
+  'mini-grids:build': ['scripts/nano-grid/build-taskset.ts'],
 }
 
 const [name, ...args] = process.argv.slice(2)

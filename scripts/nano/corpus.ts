@@ -15,12 +15,10 @@ import { drawFrom, type Draw } from './draw.ts'
 import { inventedName } from './names.ts'
 import { passageStyles, sentence, writePassage } from './passages.ts'
 import { writeSelfEdit, type Styles } from './self-edits.ts'
+import type { Span, SpanDocument } from './sequences.ts'
 
-/** Text, and whether the model is to predict it. */
-export type Span = { readonly text: string; readonly learned: boolean }
 export type DocumentKind = 'copying' | 'open-book' | 'self-edit' | 'memory'
-/** An end token follows the last span. */
-export type Document = { readonly kind: DocumentKind; readonly spans: readonly Span[] }
+export type Document = SpanDocument & { readonly kind: DocumentKind }
 
 export type Stage = {
   readonly first: number // number of its first document
@@ -152,10 +150,6 @@ export function stageDocuments(seed: number, stage: Stage): Document[] {
   return Array.from({ length: stage.documents }, (_, index) =>
     corpusDocument(seed, stage.first + index, stage),
   )
-}
-
-export function documentText({ spans }: Document): string {
-  return spans.map(({ text }) => text).join('')
 }
 
 /** Document `number` of the corpus, with the mixture of a stage. */

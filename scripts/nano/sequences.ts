@@ -1,6 +1,12 @@
 /** From documents to what the trainer is fed: tokens, which of them are in the loss, and in what order. */
 import type { TrainSequence } from '../../src-shared/compute-protocol.ts'
-import type { Document } from './corpus.ts'
+
+/** Text, and whether the model is to predict it. */
+export type Span = { readonly text: string; readonly learned: boolean }
+/** An end token follows the last span. */
+export type SpanDocument = { readonly kind: string; readonly spans: readonly Span[] }
+
+export const documentText = ({ spans }: SpanDocument): string => spans.map(({ text }) => text).join('')
 
 /**
  * `tokens` are those of the whole document with the end token; `byteLengths` is how many bytes each token of the
@@ -8,7 +14,7 @@ import type { Document } from './corpus.ts'
  * the tokens do not add up to the text.
  */
 export function trainSequence(
-  { spans }: Document,
+  { spans }: SpanDocument,
   tokens: Int32Array,
   byteLengths: readonly number[],
 ): TrainSequence {

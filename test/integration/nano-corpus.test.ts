@@ -8,13 +8,13 @@ import { nano } from '../../scripts/nano/config.ts'
 import {
   corpusDocument,
   curriculum,
-  documentText,
   isNeverAsked,
   memoryCountry,
   stageDocuments,
   type Document,
   type DocumentKind,
 } from '../../scripts/nano/corpus.ts'
+import { documentText } from '../../scripts/nano/sequences.ts'
 import { drawFrom } from '../../scripts/nano/draw.ts'
 import { vagueSentences, writeSelfEdit } from '../../scripts/nano/self-edits.ts'
 import { trainTexts } from '../../src-core/loop/train-sequences.ts'

@@ -4,13 +4,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { byteLengths, endToken, trainBpe } from '../../scripts/nano/bpe.ts'
 import { nano } from '../../scripts/nano/config.ts'
-import {
-  corpusDocument,
-  curriculum,
-  documentText,
-  stageDocuments,
-  type Document,
-} from '../../scripts/nano/corpus.ts'
+import { corpusDocument, curriculum, stageDocuments, type Document } from '../../scripts/nano/corpus.ts'
+import { documentText } from '../../scripts/nano/sequences.ts'
 import { trainSequence } from '../../scripts/nano/sequences.ts'
 import { readGgufFile } from '../../src-compute/gguf-file.ts'
 import { bpeEncoder } from '../fixtures/bpe-encoder.ts'

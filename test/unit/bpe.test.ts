@@ -2,7 +2,8 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { bpeMetadata, byteLengths, endToken, trainBpe } from '../../scripts/nano/bpe.ts'
-import { corpusDocument, curriculum, documentText } from '../../scripts/nano/corpus.ts'
+import { corpusDocument, curriculum } from '../../scripts/nano/corpus.ts'
+import { documentText } from '../../scripts/nano/sequences.ts'
 import { getString } from '../../src-shared/gguf/metadata.ts'
 import { bpeEncoder } from '../fixtures/bpe-encoder.ts'
 

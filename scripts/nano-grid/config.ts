@@ -1,0 +1,118 @@
+/** What selkie-nano-grid is made from. Any change gives another model. */
+import type { OptimizerConfig } from '../../src-shared/compute-protocol.ts'
+import type { RandomModelOptions } from '../../test/fixtures/make-model.ts'
+import type { Stage } from './corpus.ts'
+import { puzzleSides } from './puzzles.ts'
+
+export type Phase = {
+  readonly name: string
+  readonly stages: readonly Stage[]
+  readonly optimizer: OptimizerConfig
+  readonly scheduledSteps?: number // as in TrainJob
+  readonly weightType: 'F32' | 'F16'
+}
+
+export type NanoGridConfig = {
+  readonly seed: number
+  readonly tokenizerDocuments: number
+  readonly vocabularySize: number
+  readonly shape: RandomModelOptions
+  readonly phases: readonly Phase[]
+}
+
+const optimizer: OptimizerConfig = {
+  learningRate: 3e-3,
+  schedule: 'cosine',
+  warmupSteps: 100,
+  beta1: 0.9,
+  beta2: 0.98,
+  epsilon: 1e-8,
+  weightDecay: 0.01,
+  maxGradientNorm: 1,
+  epochs: 1,
+  batchSize: 16,
+  maxTokensPerMicroBatch: 2048,
+}
+
+export const nanoGrid: NanoGridConfig = {
+  seed: 20261127,
+  tokenizerDocuments: 2_000,
+  vocabularySize: 352,
+  shape: {
+    architecture: 'llama',
+    layers: 4,
+    embeddingWidth: 96,
+    heads: 6,
+    kvHeads: 6,
+    feedForwardWidth: 256,
+    contextSize: 1024,
+    ropeBase: 1_000,
+  },
+  phases: [
+    {
+      name: 'rules',
+      stages: [
+        {
+          first: 0,
+          documents: 32_000,
+          sides: puzzleSides,
+          palette: 'few',
+          kinds: { named: 1, guess: 0, explained: 0, puzzle: 0, 'self-edit': 0 },
+        },
+      ],
+      optimizer: { ...optimizer, batchSize: 32 },
+      scheduledSteps: 4_000,
+      weightType: 'F32',
+    },
+    {
+      name: 'few-colours',
+      stages: [
+        {
+          first: 100_000,
+          documents: 8_000,
+          sides: puzzleSides,
+          palette: 'few',
+          kinds: { named: 0.08, guess: 0, explained: 0.4, puzzle: 0.46, 'self-edit': 0.06 },
+        },
+      ],
+      optimizer: { ...optimizer, learningRate: 2e-3 },
+      scheduledSteps: 1_950,
+      weightType: 'F32',
+    },
+    {
+      name: 'many-colours',
+      stages: [
+        {
+          first: 200_000,
+          documents: 9_600,
+          sides: puzzleSides,
+          palette: 'many',
+          kinds: { named: 0.05, guess: 0.65, explained: 0, puzzle: 0.25, 'self-edit': 0.05 },
+        },
+        {
+          first: 300_000,
+          documents: 12_800,
+          sides: puzzleSides,
+          palette: 'many',
+          kinds: { named: 0, guess: 0.1, explained: 0.15, puzzle: 0.67, 'self-edit': 0.08 },
+        },
+      ],
+      optimizer: { ...optimizer, learningRate: 2e-3 },
+      weightType: 'F16',
+    },
+    {
+      name: 'together',
+      stages: [
+        {
+          first: 400_000,
+          documents: 14_400,
+          sides: puzzleSides,
+          palette: 'many',
+          kinds: { named: 0.1, guess: 0.25, explained: 0.3, puzzle: 0.3, 'self-edit': 0.05 },
+        },
+      ],
+      optimizer: { ...optimizer, learningRate: 1.5e-3, warmupSteps: 50 },
+      weightType: 'F16',
+    },
+  ],
+}
