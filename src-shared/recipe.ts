@@ -7,6 +7,7 @@ import { defaultLora, defaultOptimizer, defaultSeed } from './api/defaults.ts'
 import { targetModules } from './compute-protocol.ts'
 import { trainingStrategies } from './few-shot/configuration.ts'
 import { puzzleTexts } from './few-shot/puzzle-text.ts'
+import { copyColours } from './few-shot/training-tasks.ts'
 import { transformFamilies, transforms } from './few-shot/transforms.ts'
 import { originalViews } from './few-shot/views.ts'
 import { selfEditPromptKeys } from './self-edit-prompts.ts'
@@ -186,6 +187,15 @@ const fewShot = z.strictObject({
     ),
   maxTasks: count.default(250).describe('Training tasks of one trial; of more, so many are drawn.'),
   maxTokens: count.default(8192).describe('A longer training task is left out.'),
+  copies: countOrZero
+    .default(1)
+    .describe('Copies of every training task in other colours and another order of the demonstrations.'),
+  copyColours: z
+    .enum(copyColours)
+    .default('with-augmentations')
+    .describe(
+      "Whether copies always have other colours, or as the original's only if an augmentation is on.",
+    ),
   maxSteps: count
     .default(375)
     .describe('A self-edit that comes to more optimizer steps is not carried out: nothing is trained.'),

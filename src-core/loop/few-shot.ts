@@ -161,8 +161,8 @@ class Puzzles {
     { families }: TrainingConfiguration,
     seed: number,
   ): Promise<readonly TrainingTask[]> {
-    const { leaveOut, maxTasks, maxTokens } = this.#fewShot
-    const options = { families, leaveOut, seed }
+    const { leaveOut, maxTasks, maxTokens, copies, copyColours } = this.#fewShot
+    const options = { families, leaveOut, seed, copies, colours: copyColours }
     const all = trainingTasks(demonstrations, { ...options, maxTasks: Infinity }).tasks
     const tokens = await this.#tokens(all)
     const fits = (task: TrainingTask): boolean => tokens.get(this.#text(task))! <= maxTokens

@@ -145,12 +145,12 @@ class Lessons {
     { families }: Pick<TrainingConfiguration, 'families'>,
     charactersPerToken: number,
   ): readonly number[] {
-    const { leaveOut, maxTasks, maxTokens, text } = this.#fewShot
+    const { leaveOut, maxTasks, maxTokens, copies, copyColours, text } = this.#fewShot
     const key = JSON.stringify([id, families, charactersPerToken])
     const known = this.#lengths.get(key)
     if (known) return known
     const { tasks } = trainingTasks(demonstrations, {
-      ...{ families, leaveOut, maxTasks, seed: this.#recipe.seed },
+      ...{ families, leaveOut, maxTasks, copies, colours: copyColours, seed: this.#recipe.seed },
       fits: (task) => trainingText(text, task).length / charactersPerToken <= maxTokens,
     })
     const lengths = tasks.map((task) => trainingText(text, task).length)

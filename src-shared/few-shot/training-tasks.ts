@@ -28,11 +28,18 @@ export type TrainingTask = {
 /** How many demonstrations of a puzzle are left out of a base task, its query among them. */
 export type LeaveOut = 1 | 2
 
+export const copyColours = ['with-augmentations', 'always'] as const
+export type CopyColours = (typeof copyColours)[number]
+
 export type TrainingTaskOptions = {
   readonly families: readonly TransformFamily[]
   readonly leaveOut: readonly LeaveOut[]
   readonly maxTasks: number
   readonly seed: number
+  /** Copies of every task in another order; default: one, as the original makes. */
+  readonly copies?: number
+  /** Whether copies are in other colours: always, or as the original only if a family is on (default). */
+  readonly colours?: CopyColours
   /** Whether a task's text is short enough for the model; without it every task is. */
   readonly fits?: (task: TrainingTask) => boolean
 }
@@ -72,8 +79,8 @@ export function baseTasks(
 }
 
 /**
- * Base tasks, then their images under every transform of the families that are on, then one copy of each with other
- * colours (only if a family is on) in another order; without duplicates and without what does not fit; shuffled, and at
+ * Base tasks, then their images under every transform of the families that are on, then copies of each in other colours and
+ * another order; without duplicates and without what does not fit; shuffled, and at
  * most `maxTasks`. A task without any demonstration is dropped: nothing in it says what the rule is. So a puzzle with
  * a single demonstration gives no tasks.
  *
@@ -82,7 +89,15 @@ export function baseTasks(
  */
 export function trainingTasks(
   demonstrations: readonly GridPair[],
-  { families, leaveOut, maxTasks, seed, fits = () => true }: TrainingTaskOptions,
+  {
+    families,
+    leaveOut,
+    maxTasks,
+    seed,
+    copies = 1,
+    colours = 'with-augmentations',
+    fits = () => true,
+  }: TrainingTaskOptions,
 ): { readonly tasks: readonly TrainingTask[]; readonly counts: TrainingTaskCounts } {
   const base = baseTasks(demonstrations, leaveOut)
   const usable = base.filter((task) => task.demonstrations.length > 0)
@@ -102,10 +117,12 @@ export function trainingTasks(
   })
 
   const all = new Map(distinct)
-  addNew(
-    all,
-    [...distinct.values()].map((task) => permutedCopy(task, families.length > 0, seed)),
-  )
+  const withColours = colours === 'always' || families.length > 0
+  for (let copy = 0; copy < copies; copy++)
+    addNew(
+      all,
+      [...distinct.values()].map((task) => permutedCopy(task, withColours, seed, copy)),
+    )
   const fitting = [...all.values()].filter(fits)
   const order = shuffledIndices(fitting.length, seed, 'training tasks')
   const tasks = Array.from(order.subarray(0, maxTasks), (index) => fitting[index]!)
@@ -171,8 +188,9 @@ function drawShifts(task: TrainingTask, seed: number): { readonly input: Shift; 
   return { input: shift(pairs.map((pair) => pair.input)), output: shift(pairs.map((pair) => pair.output)) }
 }
 
-function permutedCopy(task: TrainingTask, withColours: boolean, seed: number): TrainingTask {
-  const own = deriveSeed(seed, task.origin.transform ?? '', ...task.origin.left)
+function permutedCopy(task: TrainingTask, withColours: boolean, seed: number, copy: number): TrainingTask {
+  const of = [task.origin.transform ?? '', ...task.origin.left, ...(copy > 0 ? ['copy', copy] : [])]
+  const own = deriveSeed(seed, ...of)
   const order = [...shuffledIndices(task.demonstrations.length, own, 'order')]
   const ordered = order.map((index) => task.demonstrations[index]!)
   if (!withColours) return { ...task, demonstrations: ordered, origin: { ...task.origin, order } }

@@ -315,3 +315,20 @@ publishedTest.each(Object.entries(expected))('the training tasks of %s, counted 
   }
   expect(new Set(own.map(({ demonstrations: shown, query }) => textOf([...shown, query])))).toEqual(seen)
 })
+
+test('more copies are further ones, always in other colours if that is asked for', () => {
+  const pairs = randomPairs(4, 5)
+  const none = { ...all, families: [] } as const
+  const textsOf = (options: Partial<Parameters<typeof trainingTasks>[1]>): readonly string[] =>
+    trainingTasks(pairs, { ...none, ...options }).tasks.map(taskKey)
+  const base = baseTasks(pairs, [1, 2]).map(taskKey)
+  expect(new Set(textsOf({ copies: 0 }))).toEqual(new Set(base))
+  // The first copy is the one that there is without asking for more.
+  expect(new Set(textsOf({ copies: 1 }))).toEqual(new Set(textsOf({})))
+  const coloured = trainingTasks(pairs, { ...none, copies: 3, colours: 'always' })
+  expect(coloured.counts.distinct).toBe(16)
+  expect(coloured.counts.afterPermutation).toBeGreaterThan(16 * 3)
+  expect(coloured.counts.afterPermutation).toBeLessThanOrEqual(16 * 4)
+  for (const { origin } of coloured.tasks) expect(origin.colours === null).toBe(origin.order === null)
+  expect(trainingTasks(pairs, { ...none, copies: 3 }).tasks.every(({ origin }) => !origin.colours)).toBe(true)
+})
