@@ -114,5 +114,19 @@ export const nanoGrid: NanoGridConfig = {
       optimizer: { ...optimizer, learningRate: 1.5e-3, warmupSteps: 50 },
       weightType: 'F16',
     },
+    {
+      name: 'longer',
+      stages: [
+        {
+          first: 500_000,
+          documents: 32_000,
+          sides: puzzleSides,
+          palette: 'many',
+          kinds: { named: 0.05, guess: 0.15, explained: 0.2, puzzle: 0.55, 'self-edit': 0.05 },
+        },
+      ],
+      optimizer: { ...optimizer, learningRate: 2e-3, warmupSteps: 50 },
+      weightType: 'F16',
+    },
   ],
 }
