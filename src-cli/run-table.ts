@@ -15,7 +15,7 @@ export function describeSummary({ arms, differences, example }: RunSummary, word
   return [
     ...armTable(arms, words),
     '',
-    ...differences.map(difference),
+    ...differences.map((each) => difference(each, words)),
     ...(example === null
       ? []
       : [
@@ -36,8 +36,8 @@ const describePassage = ({ passage, selfEdit, flips }: ExampleSummary): string[]
   ),
 ]
 
-export function armTable(arms: readonly ArmSummary[], { tasks }: TaskWords = passageWords): string[] {
-  const width = Math.max(...arms.map(({ name }) => armTitle(name).length))
+export function armTable(arms: readonly ArmSummary[], { task, tasks }: TaskWords = passageWords): string[] {
+  const width = Math.max(...arms.map(({ name }) => armTitle(name, task).length))
   const head = `${'accuracy'.padEnd(width)}   mean   95 % interval${tasks.padStart(13)}  answers  empty  ungraded`
   const rows = arms.map((arm) => {
     const { name, n, passages, emptyAnswers, ungraded } = arm
@@ -49,15 +49,15 @@ export function armTable(arms: readonly ArmSummary[], { tasks }: TaskWords = pas
       (emptyAnswers === null ? '–' : String(emptyAnswers)).padStart(6),
       String(ungraded).padStart(9),
     ]
-    return `${armTitle(name).padEnd(width)} ${numbers.join(' ')}`
+    return `${armTitle(name, task).padEnd(width)} ${numbers.join(' ')}`
   })
   return [head, ...rows]
 }
 
-function difference({ a, b, mean, low, high }: DifferenceSummary): string {
+function difference({ a, b, mean, low, high }: DifferenceSummary, { task }: TaskWords): string {
   const verdict = low > 0 ? 'better' : high < 0 ? 'worse' : 'no difference shown'
   const points = (share: number): string => `${share > 0 ? '+' : ''}${(100 * share).toFixed(1)}`
-  return `${armTitle(a)} − ${armTitle(b)}: ${points(mean)} points (${points(low)} to ${points(high)}): ${verdict}`
+  return `${armTitle(a, task)} − ${armTitle(b, task)}: ${points(mean)} points (${points(low)} to ${points(high)}): ${verdict}`
 }
 
 const percentOf = (share: number | null): string => (share === null ? '–' : percent(share))

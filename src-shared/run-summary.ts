@@ -71,8 +71,9 @@ const armTitles: Readonly<Record<string, string>> = {
 export const armOfAnswers = (name: string): string =>
   name === 'best-configuration' || name === 'best-for-each' ? 'exhaustive' : name
 
-/** What people call an arm. */
-export function armTitle(name: string): string {
+/** What people call an arm of a run about passages or puzzles: with a puzzle, its demonstrations are always shown. */
+export function armTitle(name: string, task = 'passage'): string {
+  if (name === 'frozen' && task === 'puzzle') return 'in context, without training'
   const version = /^policy-([1-9]\d*)$/.exec(name)?.[1]
   return armTitles[name] ?? (version === undefined ? name : `SEAL after round ${version}`)
 }

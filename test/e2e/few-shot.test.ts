@@ -200,7 +200,7 @@ describeInBrowser('puzzles', { timeout: 300_000 }, () => {
     await arms.getByRole('columnheader', { name: 'Puzzles' }).waitFor()
     const titles = (await arms.getByRole('row').allTextContents()).slice(1)
     for (const [index, title] of [
-      'frozen model',
+      'in context, without training',
       'one fixed configuration',
       'self-edits of the untrained policy',
       'SEAL after round 1',
