@@ -102,7 +102,7 @@ describe('small records of every form', () => {
     const api = freshApi()
     await importSeal(api, records)
     const { summary } = await api.call('runs.show', { id: 'final' })
-    const expected = { name: 'self-edits', n: 2, passages: 2, accuracy: 0.5, emptyAnswers: 0, ungraded: 0 }
+    const expected = { name: 'self-edits', n: 2, passages: 2, accuracy: 0.5, emptyAnswers: null, ungraded: 0 }
     expect(summary).toEqual({
       arms: [{ ...expected, low: expect.closeTo(0.0945, 4), high: expect.closeTo(0.9055, 4) }],
       differences: [],
@@ -330,7 +330,7 @@ describe.skipIf(published === undefined)(
       expect(summary?.arms).toEqual([
         {
           ...{ name: 'self-edits', n: 8, passages: 8, accuracy: 0, low: 0, high: expect.closeTo(0.324, 3) },
-          ...{ emptyAnswers: 0, ungraded: 0 },
+          ...{ emptyAnswers: null, ungraded: 0 },
         },
       ])
       const candidates = await api.call('runs.candidates', { id: 'rank_iter0' })
