@@ -120,11 +120,14 @@ describeInBrowser('puzzles', { timeout: 300_000 }, () => {
           ),
         ).waitFor()
       const table = page.getByRole('table', { name: `Votes of the views: ${title}` }).first()
-      const { tally } = judge as { tally: { votes: number; views: { view: string; votes: number }[] }[] }
+      const { tally } = judge as {
+        tally: { votes: number; nominations: number; views: { view: string; votes: number }[] }[]
+      }
       const rows = table.locator('tbody tr')
       expect(await rows.count()).toBe(Math.min(4, tally.length))
-      expect(await rows.first().locator('td').nth(1).textContent()).toBe(String(tally[0]!.votes))
-      expect((await rows.first().locator('td').nth(2).textContent())?.trim()).toBe(
+      expect(await rows.first().locator('td').nth(1).textContent()).toBe(String(tally[0]!.nominations))
+      expect(await rows.first().locator('td').nth(2).textContent()).toBe(String(tally[0]!.votes))
+      expect((await rows.first().locator('td').nth(3).textContent())?.trim()).toBe(
         tally[0]!.views.map(({ view, votes }) => `${view} ${votes}`).join(', '),
       )
     }
