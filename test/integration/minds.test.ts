@@ -481,6 +481,7 @@ test('a store from before there were minds can be read and gets minds', async ()
   openStore(old).close()
   const database = new Database(databasePath(old))
   for (const table of ['mind_events', 'mind_heads', 'minds']) database.exec(`drop table ${table}`)
+  database.exec('alter table tasks drop column demonstrations') // nor were there puzzles
   database.pragma('user_version = 1')
   database.close()
   expect(selkie('mind', 'list', '--store', old)).toMatchObject({ status: 0, output: [] })
