@@ -90,7 +90,7 @@ test('a model is looked at, downloaded, checked and listed', async () => {
   })
   const table = await selkie(store, 'list')
   expect(table.stdout).toMatch(
-    /^NAME +SIZE .*\nselkie-nano .* bundled\n(.*\n)*tiny-Q8 .* fits +fits +store\n$/,
+    /^NAME +SIZE .*\n(.*\n)*selkie-nano .* bundled\n(.*\n)*tiny-Q8 .* fits +fits +store\n$/,
   )
 })
 
