@@ -46,7 +46,7 @@ export type ReadConfiguration =
 
 /**
  * The canonical form, the one that the grammar writes: a single line, keys in the schema's order, the learning rate as
- * `0.0025` (the shortest digits that give the same number back; below 1e-6 with an exponent).
+ * `2.5e-3` (the shortest digits that give the same number back).
  */
 export function configurationText({
   families,
@@ -61,7 +61,7 @@ export function configurationText({
 
 export const switchOf = (family: TransformFamily) => `use_${family}_augmentations` as const
 
-export const learningRateText = (rate: number): string => String(rate)
+export const learningRateText = (rate: number): string => rate.toExponential()
 
 /**
  * Reads the first JSON object in a model's text, whatever stands around it. Reasons are sentences that name the place,

@@ -35,7 +35,7 @@ export function configurationGrammar(choices: GrammarChoices = {}): string {
     `root ::= ${root.join(' ')}`,
     `switch ::= ${oneOf(['true', 'false'])}`,
     `strategy ::= ${oneOf(trainingStrategies)}`,
-    `rate ::= ${rates ? oneOf(rates) : '"0." ("0" | "00" | "000" | "0000" | "00000")? [1-9] ([0-9]? [1-9])?'}`,
+    `rate ::= ${rates ? oneOf(rates) : '[1-9] ("." [0-9]? [1-9])? "e-" [1-9]'}`,
     `epochs ::= ${choices.epochs ? oneOf(choices.epochs.map(String)) : '[1-9] [0-9]?'}`,
     '',
   ].join('\n')

@@ -25,7 +25,7 @@ const sample: TrainingConfiguration = {
   epochs: 2,
 }
 const sampleText =
-  '{"data_generation": {"use_basic_augmentations": true, "use_size_augmentations": false, "use_chain_augmentations": false, "use_repeat_augmentations": true}, "training": {"strategy": "train_using_output_tokens", "learning_rate": 0.0001, "num_train_epochs": 2}}'
+  '{"data_generation": {"use_basic_augmentations": true, "use_size_augmentations": false, "use_chain_augmentations": false, "use_repeat_augmentations": true}, "training": {"strategy": "train_using_output_tokens", "learning_rate": 1e-4, "num_train_epochs": 2}}'
 
 describe('the text', () => {
   test('is one line in the original’s words', () => {
@@ -76,14 +76,14 @@ describe('what cannot be read', () => {
     ['a list', '[1, 2]', 'no JSON object'],
     ['half a text', sampleText.slice(0, -3), 'ends before'],
     ['no whole object', sampleText.slice(0, 60), 'ends before'],
-    ['NaN', changed('0.0001', 'NaN'), 'data_generation: '],
+    ['NaN', changed('1e-4', 'NaN'), 'data_generation: '],
     ['an empty object', '{}', 'data_generation: '],
     ['a switch that is a word', changed('true', '"true"'), 'data_generation.use_basic_augmentations: '],
-    ['a huge learning rate', changed('0.0001', '1e999'), 'training.learning_rate: '],
-    ['a learning rate above 1', changed('0.0001', '1.5'), 'training.learning_rate: '],
-    ['a negative learning rate', changed('0.0001', '-1e-4'), 'training.learning_rate: '],
-    ['no learning at all', changed('0.0001', '0'), 'training.learning_rate: '],
-    ['a learning rate as text', changed('0.0001', '"1e-4"'), 'training.learning_rate: '],
+    ['a huge learning rate', changed('1e-4', '1e999'), 'training.learning_rate: '],
+    ['a learning rate above 1', changed('1e-4', '1.5'), 'training.learning_rate: '],
+    ['a negative learning rate', changed('1e-4', '-1e-4'), 'training.learning_rate: '],
+    ['no learning at all', changed('1e-4', '0'), 'training.learning_rate: '],
+    ['a learning rate as text', changed('1e-4', '"1e-4"'), 'training.learning_rate: '],
     ['half an epoch', changed(': 2}', ': 0.5}'), 'training.num_train_epochs: '],
     ['no epoch', changed(': 2}', ': 0}'), 'training.num_train_epochs: '],
     ['endless epochs', changed(': 2}', ': 1e300}'), 'training.num_train_epochs: '],
@@ -204,17 +204,17 @@ describe('the grammar', () => {
     const grammar = configurationGrammar()
     const rates = textsOf(grammar, 'rate')
     const epochs = textsOf(grammar, 'epochs')
-    expect([rates.length, new Set(rates).size]).toEqual([6 * 900, 6 * 900])
+    expect([rates.length, new Set(rates).size]).toEqual([9 * 100 * 9, 9 * 100 * 9])
     expect(epochs.map(Number).sort((a, b) => a - b)).toEqual(
       Array.from({ length: 99 }, (_, index) => index + 1),
     )
-    expect([Math.min(...rates.map(Number)), Math.max(...rates.map(Number))]).toEqual([0.000001, 0.999])
+    expect([Math.min(...rates.map(Number)), Math.max(...rates.map(Number))]).toEqual([1e-9, 0.999])
 
     // The rules are independent of each other: every number in one text each, and all else with one pair of numbers.
-    readAll(rates.map((rate) => sampleText.replace('0.0001', rate)))
+    readAll(rates.map((rate) => sampleText.replace('1e-4', rate)))
     readAll(epochs.map((number) => sampleText.replace(': 2}', `: ${number}}`)))
     const fixed = grammar
-      .replace(/^rate ::= .*$/m, 'rate ::= "0.0001"')
+      .replace(/^rate ::= .*$/m, 'rate ::= "1e-4"')
       .replace(/^epochs ::= .*$/m, 'epochs ::= "2"')
     const texts = textsOf(fixed)
     expect(texts.length).toBe(32)
