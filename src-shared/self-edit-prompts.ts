@@ -44,15 +44,18 @@ export type TitledPassage = { readonly title: string; readonly passage: string }
 
 /** The prompt that a self-edit completes; empty for `none`, and for `configuration`, which is not about a passage. */
 export function selfEditPrompt(key: SelfEditPromptKey, passage: TitledPassage): string {
-  const { message, cue } = selfEditMessage(key, passage)
-  return message === '' ? '' : `${message}\n\n${cue}`
+  return promptText(selfEditMessage(key, passage))
 }
 
-/** What a chat model is told, and how its reply begins; both empty for `none`. */
-export function selfEditMessage(
-  key: SelfEditPromptKey,
-  { title, passage }: TitledPassage,
-): { readonly message: string; readonly cue: string } {
+/** What a chat model is told, and how its reply begins; '' if nothing begins it. */
+export type PromptParts = { readonly message: string; readonly cue: string }
+
+/** Both as one text to be continued. */
+export const promptText = ({ message, cue }: PromptParts): string =>
+  cue === '' ? message : `${message}\n\n${cue}`
+
+/** Both are empty for `none`. */
+export function selfEditMessage(key: SelfEditPromptKey, { title, passage }: TitledPassage): PromptParts {
   if (key === 'none' || key === 'configuration') return { message: '', cue: '' }
   const { instruction, cue } = asking[key]
   return { message: `${instruction}\n\nPassage: ${title}\n${passage.trim()}`, cue }

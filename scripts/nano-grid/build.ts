@@ -66,7 +66,7 @@ function identity(): string {
 
 /** From what is said in self-edits; in grids no two characters make one token. */
 function learnTokenizer(): Bpe {
-  const { message } = configurationMessage([], 'brief')
+  const message = configurationMessage([], 'brief')
   const texts = Array.from(
     { length: nanoGrid.tokenizerDocuments },
     (_, number) => message + drawConfiguration(drawFrom('nano-grid tokenizer', nanoGrid.seed, number)),

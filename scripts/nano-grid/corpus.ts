@@ -72,9 +72,9 @@ const spansOf: Readonly<Record<DocumentKind, (draw: Draw, puzzle: Puzzle, name: 
   },
   puzzle: (_, { pairs }) => pairSpans(pairs, 1),
   'self-edit': (draw, { pairs }) => {
-    const { message, cue } = configurationMessage(pairs, 'brief')
+    const message = configurationMessage(pairs, 'brief')
     return [
-      { text: message + cue, learned: false },
+      { text: message, learned: false },
       { text: drawConfiguration(draw), learned: true },
     ]
   },

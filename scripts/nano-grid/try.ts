@@ -148,8 +148,8 @@ async function tryAdapters(puzzles: readonly FewShotTask[], setting: Setting, la
 }
 
 async function sequencesOf(tasks: readonly TrainingTask[], all: boolean): Promise<TrainSequence[]> {
-  const prompts = tasks.map(
-    ({ demonstrations, query }) => puzzleMessage('rows', { demonstrations, input: query.input }).message,
+  const prompts = tasks.map(({ demonstrations, query }) =>
+    puzzleMessage('rows', { demonstrations, input: query.input }),
   )
   const texts = tasks.map(({ query }, index) => prompts[index]! + outputText('rows', query.output))
   const tokenized = await tokenize(generator, texts, true)
@@ -174,7 +174,7 @@ async function answers(
   adapters: readonly { path: string; scale: number }[],
 ): Promise<boolean[]> {
   const prompts = puzzles.map(({ demonstrations, questions }) => ({
-    text: puzzleMessage('rows', { demonstrations, input: parseGridText(questions[0]!.question)! }).message,
+    text: puzzleMessage('rows', { demonstrations, input: parseGridText(questions[0]!.question)! }),
     seeds: [1],
   }))
   const sampling = { temperature: 0, topP: 1, maxTokens: 80, stop: ['#'] }

@@ -29,11 +29,12 @@ import { vote } from '../../src-shared/few-shot/voting.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import { deriveSeed } from '../../src-shared/random.ts'
 import type { FewShotRecipe, Recipe } from '../../src-shared/recipe.ts'
+import type { PromptParts } from '../../src-shared/self-edit-prompts.ts'
 import type { FewShotTask } from '../../src-shared/task.ts'
 import type { TrainingRow } from '../../src-shared/training-row.ts'
 import { tokenizerOf, type Exam, type GivenAnswer, type TokenizerOptions } from './inner-loop.ts'
 import { promptsOf } from './self-edits.ts'
-import type { Lesson, LessonRequest, PromptParts, TaskKind } from './task-kind.ts'
+import type { Lesson, LessonRequest, TaskKind } from './task-kind.ts'
 
 /** Throws `internal` for a recipe without few-shot settings. */
 export function fewShotKind(recipe: Recipe, options: TokenizerOptions): TaskKind<FewShotTask> {
@@ -63,7 +64,14 @@ export function fewShotKind(recipe: Recipe, options: TokenizerOptions): TaskKind
 
 /** What asks for a self-edit. */
 export const askForConfiguration = ({ text }: FewShotRecipe, { demonstrations }: FewShotTask): PromptParts =>
-  configurationMessage(demonstrations, text === 'rows' ? 'brief' : 'full')
+  wholePrompt(configurationMessage(demonstrations, text === 'rows' ? 'brief' : 'full'))
+
+/** Asks a puzzle's query. */
+export const askQuery = (format: PuzzleText, query: PuzzleQuery): PromptParts =>
+  wholePrompt(puzzleMessage(format, query))
+
+/** Nothing begins the replies about puzzles. */
+const wholePrompt = (message: string): PromptParts => ({ message, cue: '' })
 
 /** What every self-edit follows. */
 export const grammarOf = ({ learningRates, epochs }: FewShotRecipe): string =>
@@ -99,8 +107,7 @@ export function examViews(
 
 /** A training task as it is trained on, without the frame of a chat format. */
 export function trainingText(format: PuzzleText, task: TrainingTask): string {
-  const { message, cue } = puzzleMessage(format, queryOf(task))
-  return message + cue + outputText(format, task.query.output)
+  return puzzleMessage(format, queryOf(task)) + outputText(format, task.query.output)
 }
 
 /** What the arm "exhaustive" tries, in the order of its candidates. */
@@ -194,7 +201,7 @@ class Puzzles {
 
   async #prompts(queries: readonly PuzzleQuery[]): Promise<readonly string[]> {
     const { promptStyle } = this.#recipe.selfEdit
-    const parts = queries.map((query) => puzzleMessage(this.#fewShot.text, query))
+    const parts = queries.map((query) => askQuery(this.#fewShot.text, query))
     return await promptsOf({ ...this.#options, promptStyle }, parts)
   }
 

@@ -1,8 +1,8 @@
 /** Sampling self-edits: the prompts of a group and the completions of the policy. */
 import type { AdapterUse, Completion, Sampling } from '../../src-shared/compute-protocol.ts'
 import type { PromptStyle } from '../../src-shared/recipe.ts'
+import { promptText, type PromptParts } from '../../src-shared/self-edit-prompts.ts'
 import { generationOf, type InnerLoopOptions } from './inner-loop.ts'
-import type { PromptParts } from './task-kind.ts'
 
 export type SelfEditRequest = PromptParts & { readonly seed: number }
 
@@ -60,8 +60,7 @@ export async function promptsOf(
   }: Pick<SamplingOptions, 'compute' | 'signal' | 'modelPath' | 'promptStyle'>,
   parts: readonly PromptParts[],
 ): Promise<readonly string[]> {
-  if (promptStyle === 'completion')
-    return parts.map(({ message, cue }) => (cue === '' ? message : `${message}\n\n${cue}`))
+  if (promptStyle === 'completion') return parts.map(promptText)
   const messages = parts.map(({ message }) => message)
   const turns = await compute.request('generator.chatPrompts', { modelPath, messages }, { signal })
   return turns.map((turn, index) => turn + parts[index]!.cue)

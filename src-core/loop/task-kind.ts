@@ -1,7 +1,7 @@
 /** What the loop has to know of a kind of task. There are two: passages (passages.ts) and few-shot puzzles (few-shot.ts). */
 import type { Json } from '../../src-shared/canonical-json.ts'
 import type { OptimizerConfig } from '../../src-shared/compute-protocol.ts'
-import type { SelfEditPromptKey } from '../../src-shared/self-edit-prompts.ts'
+import type { PromptParts, SelfEditPromptKey } from '../../src-shared/self-edit-prompts.ts'
 import type { Task } from '../../src-shared/task.ts'
 import type { TrainingRow } from '../../src-shared/training-row.ts'
 import type { Exam } from './inner-loop.ts'
@@ -18,9 +18,6 @@ export type LessonRequest<Kind extends Task> = {
   readonly selfEdit: string
   readonly seed: number // of the trial
 }
-
-/** What a model is told, and how its reply begins. In a text to be continued an empty line stands between them. */
-export type PromptParts = { readonly message: string; readonly cue: string }
 
 /** How the base model is asked: as it is, with the passage in front, or with one that a search finds. */
 export const examHelps = ['none', 'passage-in-prompt', 'retrieval'] as const

@@ -4,12 +4,13 @@ import type { ComputePort, GenerateInput } from '../../src-shared/compute-protoc
 import type { Speeds } from '../../src-shared/plan.ts'
 import { deriveSeed } from '../../src-shared/random.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
+import { promptText } from '../../src-shared/self-edit-prompts.ts'
 import type { Task } from '../../src-shared/task.ts'
 import { pairsHere, placementOf } from '../loop/inner-loop.ts'
 import { promptsOf } from '../loop/self-edits.ts'
 import { affordableStep, policyStep, trialStep, type BenchStep } from './bench-steps.ts'
 import type { PlanTexts, Reply, TaskTexts } from './plan-texts.ts'
-import { planTexts, promptText, workloadOf } from './plan-workload.ts'
+import { planTexts, workloadOf } from './plan-workload.ts'
 import { meanTokens, timeGeneration, type TimedGeneration } from './time-generation.ts'
 
 export type MeasureOptions = {

@@ -8,7 +8,7 @@ import {
   readConfiguration,
   type TrainingConfiguration,
 } from '../../src-shared/few-shot/configuration.ts'
-import { outputEnd, outputText, puzzleMessage } from '../../src-shared/few-shot/puzzle-text.ts'
+import { outputEnd, outputText } from '../../src-shared/few-shot/puzzle-text.ts'
 import { parseGridText } from '../../src-shared/few-shot/grid.ts'
 import { trainingTasks } from '../../src-shared/few-shot/training-tasks.ts'
 import { transformFamilies } from '../../src-shared/few-shot/transforms.ts'
@@ -17,6 +17,7 @@ import type { FewShotTask } from '../../src-shared/task.ts'
 import { puzzleWords } from '../../src-shared/task-words.ts'
 import {
   askForConfiguration,
+  askQuery,
   examViews,
   fixedConfiguration,
   grammarOf,
@@ -44,7 +45,7 @@ export function puzzleTexts(
   const textsOf = (task: FewShotTask): TaskTexts => {
     const exam = examViews(recipe, fewShot, task)
       .flat()
-      .map(({ query }) => puzzleMessage(fewShot.text, query))
+      .map(({ query }) => askQuery(fewShot.text, query))
     return {
       about: exam[0]?.message ?? '',
       selfEditPrompts: [askForConfiguration(fewShot, task)],

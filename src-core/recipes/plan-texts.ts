@@ -6,7 +6,7 @@
 import type { Speeds } from '../../src-shared/plan.ts'
 import type { EvaluationArm, PromptStyle } from '../../src-shared/recipe.ts'
 import type { TaskWords } from '../../src-shared/task-words.ts'
-import type { PromptParts } from '../loop/task-kind.ts'
+import type { PromptParts } from '../../src-shared/self-edit-prompts.ts'
 
 export type PlanTexts = {
   readonly words: TaskWords

@@ -3,8 +3,8 @@
  * of a model. Means over the tasks that a recipe uses.
  */
 import type { Recipe } from '../../src-shared/recipe.ts'
+import { promptText } from '../../src-shared/self-edit-prompts.ts'
 import { isFewShot, type PassageTask, type Task } from '../../src-shared/task.ts'
-import type { PromptParts } from '../loop/task-kind.ts'
 import { passageTexts } from './plan-passages.ts'
 import { puzzleTexts } from './plan-puzzles.ts'
 import { mean, type Learning, type PlanTexts, type SampledTexts } from './plan-texts.ts'
@@ -31,7 +31,7 @@ export const planTexts = (recipe: Recipe, tasks: readonly Task[]): PlanTexts =>
         tasks.filter((task): task is PassageTask => !isFewShot(task)),
       )
 
-/** What a plan needs to know of the tasks. */
+/** What a plan needs to know of the tasks. Prompts count without the frame of a chat format, which is short. */
 export function workloadOf(
   { answers }: Recipe,
   { tasks, learning }: PlanTexts,
@@ -54,7 +54,3 @@ export function workloadOf(
     answer: Math.min(answers.maxTokens, sampled.answerTokens ?? mean(right) + endTokens),
   }
 }
-
-/** Without the frame of a chat format, which is short. */
-export const promptText = ({ message, cue }: PromptParts): string =>
-  cue === '' ? message : `${message}\n\n${cue}`

@@ -15,23 +15,20 @@ export type PuzzleQuery = { readonly demonstrations: readonly GridPair[]; readon
 /** An output ends with this; it is part of the completion that is trained, and where generation stops. */
 export const outputEnd = '#'
 
-/** What a model is told; `cue` begins its reply. Without a chat format the prompt is `message + cue`. */
-export function puzzleMessage(
-  format: PuzzleText,
-  { demonstrations, input }: PuzzleQuery,
-): { readonly message: string; readonly cue: string } {
+/** What a model is told, or continues; the output is all of its reply. */
+export function puzzleMessage(format: PuzzleText, { demonstrations, input }: PuzzleQuery): string {
   if (format === 'rows') {
     const shown = demonstrations.map(
       (pair) => `${gridText(pair.input)}>${gridText(pair.output)}${outputEnd}\n`,
     )
-    return { message: `${shown.join('')}${gridText(input)}>`, cue: '' }
+    return `${shown.join('')}${gridText(input)}>`
   }
   const shown = demonstrations.map(
     (pair) => `${numpyText(pair.input)} -> ${numpyText(pair.output)}${outputEnd}\n`,
   )
   const instruction =
     'Every input grid becomes its output grid by one and the same rule. Find the rule in the examples, then write the output for the last input. Grids are arrays of colours from 0 to 9.'
-  return { message: `${instruction}\n\n${shown.join('')}\n${numpyText(input)} -> `, cue: '' }
+  return `${instruction}\n\n${shown.join('')}\n${numpyText(input)} -> `
 }
 
 /** What the model is to write. */

@@ -8,12 +8,12 @@ import { outputEnd } from './puzzle-text.ts'
 export const configurationStyles = ['brief', 'full'] as const
 export type ConfigurationStyle = (typeof configurationStyles)[number]
 
-/** `cue` begins the reply. Without a chat format the prompt is `message + cue`. */
+/** What a model is told, or continues; the configuration is all of its reply. */
 export function configurationMessage(
   demonstrations: readonly GridPair[],
   style: ConfigurationStyle = 'full',
-): { readonly message: string; readonly cue: string } {
-  return { message: style === 'brief' ? briefMessage(demonstrations) : fullMessage(demonstrations), cue: '' }
+): string {
+  return style === 'brief' ? briefMessage(demonstrations) : fullMessage(demonstrations)
 }
 
 function briefMessage(demonstrations: readonly GridPair[]): string {

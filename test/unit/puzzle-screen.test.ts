@@ -79,7 +79,7 @@ test('every training task of every trial is drawn, and reads as the very text th
         whole,
       )) {
         expect(text).toBe(trial.sequences[number - 1])
-        const { message } = puzzleMessage('rows', {
+        const message = puzzleMessage('rows', {
           demonstrations: task!.demonstrations,
           input: task!.query.input,
         })
@@ -149,7 +149,7 @@ test('in a chat format the marks around a message may be any, the message and th
   const { demonstrations } = puzzles.splits.test[1]!
   const { tasks } = trainingTasks(demonstrations, { families: ['size'], leaveOut: [1], maxTasks: 1, seed: 1 })
   const [{ demonstrations: shown, query, origin }] = tasks as [(typeof tasks)[0]]
-  const { message } = puzzleMessage('numpy', { demonstrations: shown, input: query.input })
+  const message = puzzleMessage('numpy', { demonstrations: shown, input: query.input })
   const facts = { text: 'numpy', promptStyle: 'chat-instruct' } as const
   const isDrawn = (text: string): boolean =>
     storedTasks(demonstrations, { sequences: [text], config: { origins: [origin] } }, facts, [0, 1])[0]!

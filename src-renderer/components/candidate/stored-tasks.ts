@@ -58,10 +58,10 @@ function isTextOf(
   format: PuzzleText,
   promptStyle: PuzzleFacts['promptStyle'],
 ): boolean {
-  const { message, cue } = puzzleMessage(format, { demonstrations, input: query.input })
+  const message = puzzleMessage(format, { demonstrations, input: query.input })
   const output = outputText(format, query.output)
-  if (promptStyle === 'completion') return text === message + cue + output
-  return text.includes(message.trim()) && text.endsWith(cue + output)
+  if (promptStyle === 'completion') return text === message + output
+  return text.includes(message.trim()) && text.endsWith(output)
 }
 
 function readOrigin(value: Json): Origin | null {
