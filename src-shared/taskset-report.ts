@@ -1,5 +1,5 @@
 /** What a taskset holds, counted: for whoever wants to check it against its source before a run. */
-import { trainingTasks, type TrainingTaskCounts } from './few-shot/training-tasks.ts'
+import { possibleTasks, type TrainingTaskCounts } from './few-shot/training-tasks.ts'
 import { transformFamilies } from './few-shot/transforms.ts'
 import { isFewShot, splits, type AnyTaskset, type FewShotTask, type Split, type Task } from './task.ts'
 
@@ -11,7 +11,7 @@ export type PuzzleCounts = {
   readonly demonstrations: number
   readonly testInputs: number
   /** Of the training tasks that all augmentations make, with one and with two demonstrations left out. */
-  readonly training: TrainingTaskCounts
+  readonly training: Omit<TrainingTaskCounts, 'tooLong' | 'capped'>
 }
 
 export type TasksetReport = {
@@ -42,7 +42,7 @@ export function countTaskset({ name, sha256, splits: found }: AnyTaskset, format
 }
 
 function countPuzzle({ id, demonstrations, questions }: FewShotTask, split: Split): PuzzleCounts {
-  const all = { families: transformFamilies, leaveOut: [1, 2], maxTasks: Infinity, seed: 0 } as const
-  const training = trainingTasks(demonstrations, all).counts
+  const all = { families: transformFamilies, leaveOut: [1, 2], seed: 0 } as const
+  const training = possibleTasks(demonstrations, all).counts
   return { id, split, demonstrations: demonstrations.length, testInputs: questions.length, training }
 }

@@ -23,7 +23,7 @@ import {
   type PuzzleText,
 } from '../../src-shared/few-shot/puzzle-text.ts'
 import { configurationMessage } from '../../src-shared/few-shot/self-edit-prompt.ts'
-import { trainingTasks, type TrainingTask } from '../../src-shared/few-shot/training-tasks.ts'
+import { drawTasks, possibleTasks, type TrainingTask } from '../../src-shared/few-shot/training-tasks.ts'
 import { undoView, viewsOf, type View } from '../../src-shared/few-shot/views.ts'
 import { vote } from '../../src-shared/few-shot/voting.ts'
 import { AppError } from '../../src-shared/errors.ts'
@@ -170,24 +170,21 @@ class Puzzles {
   ): Promise<readonly TrainingTask[]> {
     const { leaveOut, maxTasks, maxTokens, copies, copyColours } = this.#fewShot
     const options = { families, leaveOut, seed, copies, colours: copyColours }
-    const all = trainingTasks(demonstrations, { ...options, maxTasks: Infinity }).tasks
-    const tokens = await this.#tokens(all)
-    const fits = (task: TrainingTask): boolean => tokens.get(this.#text(task))! <= maxTokens
-    return trainingTasks(demonstrations, { ...options, maxTasks, fits }).tasks
+    const { tasks } = possibleTasks(demonstrations, options)
+    const tokens = await this.#tokens(tasks.map((task) => trainingText(this.#fewShot.text, task)))
+    const fitting = tasks.filter((_, index) => tokens[index]! <= maxTokens)
+    return drawTasks(fitting, maxTasks, seed)
   }
 
-  /** Of each task's whole text. A text has no more tokens than bytes, so that short ones need not be counted. */
-  async #tokens(tasks: readonly TrainingTask[]): Promise<ReadonlyMap<string, number>> {
-    const texts = [...new Set(tasks.map((task) => this.#text(task)))]
+  /** Of each text. None has more tokens than bytes, so that short ones need not be counted: theirs are their characters. */
+  async #tokens(texts: readonly string[]): Promise<readonly number[]> {
     const long = texts.filter((text) => text.length > this.#fewShot.maxTokens)
-    const counted = long.length > 0 ? await tokenizerOf(this.#options)(long, { begin: true, end: true }) : []
-    const known = new Map(texts.map((text) => [text, text.length]))
-    for (const [index, text] of long.entries()) known.set(text, counted[index]!.length)
-    return known
-  }
-
-  #text(task: TrainingTask): string {
-    return trainingText(this.#fewShot.text, task)
+    const counted = (
+      long.length > 0 ? await tokenizerOf(this.#options)(long, { begin: true, end: true }) : []
+    ).values()
+    return texts.map(({ length }) =>
+      length > this.#fewShot.maxTokens ? counted.next().value!.length : length,
+    )
   }
 
   async #rows(tasks: readonly TrainingTask[], { strategy }: TrainingConfiguration): Promise<TrainingRow[]> {

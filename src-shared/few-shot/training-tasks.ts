@@ -31,15 +31,18 @@ export type LeaveOut = 1 | 2
 export const copyColours = ['with-augmentations', 'always'] as const
 export type CopyColours = (typeof copyColours)[number]
 
-export type TrainingTaskOptions = {
+export type PossibleTaskOptions = {
   readonly families: readonly TransformFamily[]
   readonly leaveOut: readonly LeaveOut[]
-  readonly maxTasks: number
   readonly seed: number
   /** Copies of every task in another order; default: one, as the original makes. */
   readonly copies?: number
   /** Whether copies are in other colours: always, or as the original only if a family is on (default). */
   readonly colours?: CopyColours
+}
+
+export type TrainingTaskOptions = PossibleTaskOptions & {
+  readonly maxTasks: number
   /** Whether a task's text is short enough for the model; without it every task is. */
   readonly fits?: (task: TrainingTask) => boolean
 }
@@ -78,27 +81,43 @@ export function baseTasks(
   }))
 }
 
-/**
- * Base tasks, then their images under every transform of the families that are on, then copies of each in other colours and
- * another order; without duplicates and without what does not fit; shuffled, and at
- * most `maxTasks`. A task without any demonstration is dropped: nothing in it says what the rule is. So a puzzle with
- * a single demonstration gives no tasks.
- *
- * The seed determines the tasks and their order. A task's random choices depend on where it comes from and on
- * nothing else, so switching a family on does not change the tasks of another.
- */
+/** All that can be made of a puzzle (`possibleTasks`), then what fits of it, shuffled, and at most `maxTasks` (`drawTasks`). */
 export function trainingTasks(
   demonstrations: readonly GridPair[],
-  {
-    families,
-    leaveOut,
-    maxTasks,
-    seed,
-    copies = 1,
-    colours = 'with-augmentations',
-    fits = () => true,
-  }: TrainingTaskOptions,
+  { maxTasks, fits = () => true, ...options }: TrainingTaskOptions,
 ): { readonly tasks: readonly TrainingTask[]; readonly counts: TrainingTaskCounts } {
+  const { tasks: possible, counts } = possibleTasks(demonstrations, options)
+  const fitting = possible.filter(fits)
+  const tasks = drawTasks(fitting, maxTasks, options.seed)
+  const dropped = { tooLong: possible.length - fitting.length, capped: fitting.length - tasks.length }
+  return { tasks, counts: { ...counts, ...dropped } }
+}
+
+/** At most so many, in random order. */
+export function drawTasks(
+  tasks: readonly TrainingTask[],
+  maxTasks: number,
+  seed: number,
+): readonly TrainingTask[] {
+  const order = shuffledIndices(tasks.length, seed, 'training tasks')
+  return Array.from(order.subarray(0, maxTasks), (index) => tasks[index]!)
+}
+
+/**
+ * Base tasks, then their images under every transform of the families that are on, then copies of each in other colours
+ * and another order; without duplicates. A task without any demonstration is dropped: nothing in it says what the rule
+ * is. So a puzzle with a single demonstration gives no tasks.
+ *
+ * The seed determines the tasks. A task's random choices depend on where it comes from and on nothing else, so
+ * switching a family on does not change the tasks of another.
+ */
+export function possibleTasks(
+  demonstrations: readonly GridPair[],
+  { families, leaveOut, seed, copies = 1, colours = 'with-augmentations' }: PossibleTaskOptions,
+): {
+  readonly tasks: readonly TrainingTask[]
+  readonly counts: Omit<TrainingTaskCounts, 'tooLong' | 'capped'>
+} {
   const base = baseTasks(demonstrations, leaveOut)
   const usable = base.filter((task) => task.demonstrations.length > 0)
   const distinct = new Map<string, TrainingTask>()
@@ -123,19 +142,14 @@ export function trainingTasks(
       all,
       [...distinct.values()].map((task) => permutedCopy(task, withColours, seed, copy)),
     )
-  const fitting = [...all.values()].filter(fits)
-  const order = shuffledIndices(fitting.length, seed, 'training tasks')
-  const tasks = Array.from(order.subarray(0, maxTasks), (index) => fitting[index]!)
   return {
-    tasks,
+    tasks: [...all.values()],
     counts: {
       base: base.length,
       withoutDemonstration: base.length - usable.length,
       perFamily,
       distinct: distinct.size,
       afterPermutation: all.size,
-      tooLong: all.size - fitting.length,
-      capped: fitting.length - tasks.length,
     },
   }
 }
