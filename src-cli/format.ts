@@ -30,13 +30,15 @@ export function duration(seconds: number): string {
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
-/** One line per row, the columns aligned. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** One line per row, the columns aligned: at their start, or all but the first at their end. */
+export function table(rows: readonly (readonly string[])[], align: 'start' | 'end' = 'start'): string {
   const width = (column: number): number => Math.max(...rows.map((row) => row[column]?.length ?? 0))
   return rows
     .map((row) =>
       row
-        .map((cell, column) => cell.padEnd(width(column)))
+        .map((cell, column) =>
+          align === 'start' || column === 0 ? cell.padEnd(width(column)) : cell.padStart(width(column)),
+        )
         .join('  ')
         .trimEnd(),
     )

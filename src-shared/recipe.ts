@@ -5,6 +5,7 @@
 import * as z from 'zod'
 import { defaultLora, defaultOptimizer, defaultSeed } from './api/defaults.ts'
 import { targetModules } from './compute-protocol.ts'
+import { twoAttempts } from './few-shot/attempts.ts'
 import { trainingStrategies } from './few-shot/configuration.ts'
 import { puzzleTexts } from './few-shot/puzzle-text.ts'
 import { copyColours } from './few-shot/training-tasks.ts'
@@ -274,7 +275,7 @@ const endpoint = z.strictObject({
 const grader = z
   .discriminatedUnion('type', [
     z.strictObject({ type: z.literal('exact') }),
-    z.strictObject({ type: z.literal('two-attempts') }),
+    z.strictObject({ type: z.literal(twoAttempts) }),
     z.strictObject({
       type: z.literal('f1'),
       threshold: share.describe('Answers whose token F1 reaches this are correct.'),
@@ -425,9 +426,9 @@ export const recipeSchema = z
       )
     if (evaluation.arms.includes('exhaustive') && fewShot && !fewShot.search)
       refuse(['evaluation', 'arms'], 'must not have "exhaustive" without [few-shot.search]')
-    if (fewShot && grader.type !== 'two-attempts')
+    if (fewShot && grader.type !== twoAttempts)
       refuse(['grader', 'type'], 'must be "two-attempts" with [few-shot]')
-    if (!fewShot && grader.type === 'two-attempts')
+    if (!fewShot && grader.type === twoAttempts)
       refuse(['grader', 'type'], 'must not be "two-attempts" without [few-shot]')
   })
 

@@ -29,5 +29,5 @@ export const mixedWords: TaskWords = {
 }
 
 /** By a run's configuration, which for a recipe of puzzles has few-shot settings. */
-export const taskWordsOf = (config: unknown): TaskWords =>
+export const taskWordsOf = (config: unknown): typeof passageWords | typeof puzzleWords =>
   typeof config === 'object' && config !== null && 'fewShot' in config ? puzzleWords : passageWords

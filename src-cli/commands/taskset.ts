@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { transformFamilies } from '../../src-shared/few-shot/transforms.ts'
 import { splits } from '../../src-shared/task.ts'
 import type { PuzzleCounts, TasksetReport } from '../../src-shared/taskset-report.ts'
+import { table } from '../format.ts'
 import { jsonOption } from '../options.ts'
 
 const examples = `
@@ -47,16 +48,8 @@ function puzzleTable(puzzles: readonly PuzzleCounts[]): string[] {
     ...[training.distinct, training.afterPermutation].map(String),
   ])
   const head = ['puzzle', 'shown', 'tests', 'base', ...transformFamilies, 'distinct', 'with copies']
-  const widths = head.map((title, column) =>
-    Math.max(title.length, ...rows.map((row) => row[column]!.length)),
-  )
-  const line = (cells: readonly string[]): string =>
-    cells
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!)))
-      .join('  ')
   return [
     'Training tasks with all augmentations; per family those made / those that are new:',
-    line(head),
-    ...rows.map(line),
+    table([head, ...rows], 'end'),
   ]
 }

@@ -1,8 +1,8 @@
 /** Whether what is compared can be compared: steps, settings, passages; and whether a difference was shown at all. */
 import type { ReportDifference, ReportFinding, ReportLine, ReportRun } from '../../src-shared/api/evidence.ts'
 import { reportWords } from '../../src-shared/report/report-words.ts'
-import type { Task } from '../../src-shared/task.ts'
-import { isEvaluated, learnedTextOf, mainArm, wordsOf, type RunEvidence } from './evidence.ts'
+import { taskText, type Task } from '../../src-shared/task.ts'
+import { isEvaluated, mainArm, wordsOf, type RunEvidence } from './evidence.ts'
 import { finding, points, runRow, taskRow } from './finding.ts'
 import { plainOf } from './plain-words.ts'
 
@@ -99,7 +99,7 @@ function fieldsOf(value: unknown, path: readonly string[] = []): [string, string
   return path.length === 0 ? [] : [[path.join('.'), JSON.stringify(value ?? null)]]
 }
 
-const plainTextOf = (task: Task | undefined): string => plainOf(task ? learnedTextOf(task) : '')
+const plainTextOf = (task: Task | undefined): string => plainOf(task ? taskText(task) : '')
 
 /** Passages that one run of the report learned from and another is tested on. */
 function learnedElsewhere(runs: readonly RunEvidence[]): ReportFinding[] {

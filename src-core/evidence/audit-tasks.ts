@@ -1,14 +1,14 @@
 /** Faults of the tasks themselves: passages that stand twice, and passages that were learned from and tested on. */
 import type { ReportFinding } from '../../src-shared/api/evidence.ts'
-import { isFewShot, type Task } from '../../src-shared/task.ts'
-import { learnedTextOf, type RunEvidence } from './evidence.ts'
+import { isFewShot, taskText, type Task } from '../../src-shared/task.ts'
+import type { RunEvidence } from './evidence.ts'
 import { finding, taskRow } from './finding.ts'
 import { plainOf, wordsOf } from './plain-words.ts'
 
 export function auditTasks(evidence: RunEvidence): ReportFinding[] {
   const used = usedTasks(evidence)
   const tasks = used.some(({ task }) => isFewShot(task)) ? 'puzzles' : 'passages'
-  const byPassage = [...Map.groupBy(used, ({ task }) => plainOf(learnedTextOf(task))).values()].filter(
+  const byPassage = [...Map.groupBy(used, ({ task }) => plainOf(taskText(task))).values()].filter(
     ({ length }) => length > 1,
   )
   const isMixed = (group: readonly Used[]): boolean => new Set(group.map(({ use }) => use)).size > 1
@@ -91,7 +91,7 @@ function nearCopies(used: readonly Used[]): Used[][] {
     if (group.length > 50) continue // boilerplate, which says nothing about a pair
     for (const a of learned)
       for (const b of tested) {
-        if (plainOf(learnedTextOf(a.task)) === plainOf(learnedTextOf(b.task))) continue
+        if (plainOf(taskText(a.task)) === plainOf(taskText(b.task))) continue
         const counts = shared.get(a) ?? new Map<Used, number>()
         shared.set(a, counts.set(b, (counts.get(b) ?? 0) + 1))
       }

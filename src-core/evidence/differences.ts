@@ -4,7 +4,8 @@ import { deriveSeed } from '../../src-shared/random.ts'
 import { pairedDifference, unpairedDifference } from '../../src-shared/stats/bootstrap.ts'
 import { holm, permutationTest, signFlipTest } from '../../src-shared/stats/tests-of-differences.ts'
 import { accuraciesByPassage } from '../loop/summary.ts'
-import { learnedTextOf, type RunEvidence } from './evidence.ts'
+import { taskText } from '../../src-shared/task.ts'
+import type { RunEvidence } from './evidence.ts'
 
 export type Side = { readonly name: string; readonly accuracies: ReadonlyMap<string, number> }
 
@@ -13,7 +14,7 @@ export function sideOf({ arms, tasks }: RunEvidence, arm: string, name: string):
   const times = new Map<string, number>()
   const accuracies = [...accuraciesByPassage(arms.get(arm) ?? [])].map(([taskId, accuracy]) => {
     const task = tasks.get(taskId)
-    const passage = task ? JSON.stringify([task.title, learnedTextOf(task)]) : taskId
+    const passage = task ? JSON.stringify([task.title, taskText(task)]) : taskId
     const time = (times.get(passage) ?? 0) + 1
     times.set(passage, time)
     return [`${time} ${passage}`, accuracy] as const

@@ -7,7 +7,6 @@ import type {
   SelectionRecord,
   TrialRecord,
 } from '../../src-shared/records.ts'
-import { gridText } from '../../src-shared/few-shot/grid.ts'
 import { isFewShot, splits, type Split, type Task } from '../../src-shared/task.ts'
 import { passageWords, puzzleWords } from '../../src-shared/task-words.ts'
 import { importOf } from '../imports/keep-import.ts'
@@ -115,12 +114,6 @@ export function readEvidence(store: Store, run: Run): RunEvidence {
     ledger: store.headHash(id),
   }
 }
-
-/** What there is to learn from a task: its passage, or its demonstrations, which are told apart by it. */
-export const learnedTextOf = (task: Task): string =>
-  isFewShot(task)
-    ? task.demonstrations.map(({ input, output }) => `${gridText(input)} > ${gridText(output)}`).join('\n')
-    : task.passage
 
 /** What the run's tasks are called. */
 export const wordsOf = ({ tasks, form }: RunEvidence): typeof passageWords | typeof puzzleWords =>

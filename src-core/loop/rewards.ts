@@ -51,8 +51,12 @@ export function rewardOf(
   }
 }
 
+/** Whether the baseline is taken off already. */
+const isAgainstBaseline = (definition: Recipe['reward']): boolean =>
+  definition === 'gain' || definition === 'improvement'
+
 function valueOf(definition: Recipe['reward'], accuracy: number, baseline: number | null): number | null {
-  if (definition === 'accuracy' || definition === 'solved') return accuracy
+  if (!isAgainstBaseline(definition)) return accuracy
   if (baseline === null) return null
   return definition === 'gain' ? accuracy - baseline : Number(accuracy > baseline)
 }
@@ -81,10 +85,7 @@ export function selectCandidates(
     case 'above-baseline':
       return eligible
         .flat()
-        .filter(
-          ({ reward, baseline }) =>
-            reward > (definition === 'accuracy' || definition === 'solved' ? (baseline ?? 0) : 0),
-        )
+        .filter(({ reward, baseline }) => reward > (isAgainstBaseline(definition) ? 0 : (baseline ?? 0)))
         .map(({ candidate }) => candidate)
     case 'all-rewarded':
       return eligible

@@ -1,4 +1,5 @@
 /** Works out what a run comes to, from the rows of its ledger alone. */
+import { twoAttempts } from '../../src-shared/few-shot/attempts.ts'
 import { deriveSeed } from '../../src-shared/random.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
 import type { AnswerRecord } from '../../src-shared/records.ts'
@@ -31,9 +32,9 @@ export function summarize(
   recipe: Recipe,
   tasks: readonly Task[],
 ): RunSummary {
-  const evaluated = armsOf(recipe).flatMap((arm): Evaluated[] => {
-    return evaluatedArms(arm, ledger.rows('answers', runId, { arm }))
-  })
+  const evaluated = armsOf(recipe).flatMap((arm) =>
+    evaluatedArms(arm, ledger.rows('answers', runId, { arm })),
+  )
   return {
     arms: evaluated.map(({ arm, answers, accuracies }) =>
       summarizeArm(arm, answers, [...accuracies.values()], recipe.seed),
@@ -117,7 +118,7 @@ export function accuraciesByPassage(
   const byTask = Map.groupBy(answers, ({ taskId }) => taskId)
   const accuracies = [...byTask].map(([taskId, own]) => {
     const sets = [...Map.groupBy(own, ({ trialId }) => trialId).values()]
-    const isPuzzle = own[0]!.grader === 'two-attempts'
+    const isPuzzle = own[0]!.grader === twoAttempts
     return [taskId, isPuzzle ? meanSolvedOf(sets) : meanAccuracyOf(sets)] as const
   })
   return new Map(accuracies.filter((entry): entry is [string, number] => entry[1] !== null))

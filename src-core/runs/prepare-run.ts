@@ -1,11 +1,11 @@
 /** From a recipe to all that its run needs: the model's file and hash, the taskset, the grader. Refuses what cannot work. */
 import { join } from 'node:path'
 import { AppError } from '../../src-shared/errors.ts'
+import { twoAttempts } from '../../src-shared/few-shot/attempts.ts'
 import { trainingSupport } from '../../src-shared/gguf/model-spec.ts'
 import type { LearnInput } from '../../src-shared/api/runs.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
 import type { AnyTaskset, Task } from '../../src-shared/task.ts'
-import { countTaskset, type TasksetReport } from '../../src-shared/taskset-report.ts'
 import { createEndpointJudge } from '../graders/endpoint-judge.ts'
 import { exactMatchGrader } from '../graders/exact-match.ts'
 import type { Grader } from '../graders/grader.ts'
@@ -104,7 +104,7 @@ export async function createGrader(
 ): Promise<Grader> {
   if (grader.type === 'exact') return exactMatchGrader
   if (grader.type === 'f1') return createTokenF1Grader(grader.threshold)
-  if (grader.type === 'two-attempts') return twoAttemptsGrader
+  if (grader.type === twoAttempts) return twoAttemptsGrader
   if (grader.endpoint) return createEndpointJudge({ endpoint: grader.endpoint, env })
   const modelPath = await resolveModel(grader.modelPath ?? '')
   const { threads, device } = place
@@ -115,12 +115,4 @@ export async function createGrader(
     ...(threads !== undefined && { threads }),
     ...(device !== undefined && { device }),
   })
-}
-
-/** What a taskset holds: a bundled one by its name, or files of any form by their path. Throws what readTaskset throws. */
-export async function inspectTaskset(nameOrPath: string, bundledFolder: string): Promise<TasksetReport> {
-  const isPath = /[/\\.]/.test(nameOrPath)
-  const path = isPath ? nameOrPath : join(bundledFolder, nameOrPath)
-  const { taskset, format } = await readTaskset({ format: 'auto', path })
-  return countTaskset(taskset, format)
 }

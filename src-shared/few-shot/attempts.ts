@@ -1,6 +1,9 @@
 /** Attempts at an output as the text of one answer: grids as rows of digits, an empty line between them. */
 import { gridText, parseGridText, type Grid } from './grid.ts'
 
+/** The grader of such answers, as recipes and ledgers name it. */
+export const twoAttempts = 'two-attempts'
+
 /** How many grids may be handed in for one test input, as in the ARC prize. */
 export const allowedAttempts = 2
 

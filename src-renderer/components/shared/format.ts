@@ -8,6 +8,9 @@ export const count = (value: number): string => whole.format(value)
 export const counted = (value: number, noun: string, plural = `${noun}s`): string =>
   `${whole.format(value)} ${value === 1 ? noun : plural}`
 
+/** `passage` → `Passage` */
+export const capital = (word: string): string => word.charAt(0).toUpperCase() + word.slice(1)
+
 export const percent = (share: number | null): string =>
   share === null ? 'not measured' : `${(share * 100).toFixed(1)} %`
 
