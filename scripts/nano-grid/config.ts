@@ -1,40 +1,11 @@
 /** What selkie-nano-grid is made from. Any change gives another model. */
-import type { OptimizerConfig } from '../../src-shared/compute-protocol.ts'
-import type { RandomModelOptions } from '../../test/fixtures/make-model.ts'
+import { pretrainingOptimizer, type ModelConfig } from '../nano/model-config.ts'
 import type { Stage } from './corpus.ts'
 import { puzzleSides } from './puzzles.ts'
 
-export type Phase = {
-  readonly name: string
-  readonly stages: readonly Stage[]
-  readonly optimizer: OptimizerConfig
-  readonly scheduledSteps?: number // as in TrainJob
-  readonly weightType: 'F32' | 'F16'
-}
+const optimizer = { ...pretrainingOptimizer, maxTokensPerMicroBatch: 2048 }
 
-export type NanoGridConfig = {
-  readonly seed: number
-  readonly tokenizerDocuments: number
-  readonly vocabularySize: number
-  readonly shape: RandomModelOptions
-  readonly phases: readonly Phase[]
-}
-
-const optimizer: OptimizerConfig = {
-  learningRate: 3e-3,
-  schedule: 'cosine',
-  warmupSteps: 100,
-  beta1: 0.9,
-  beta2: 0.98,
-  epsilon: 1e-8,
-  weightDecay: 0.01,
-  maxGradientNorm: 1,
-  epochs: 1,
-  batchSize: 16,
-  maxTokensPerMicroBatch: 2048,
-}
-
-export const nanoGrid: NanoGridConfig = {
+export const nanoGrid: ModelConfig<Stage> = {
   seed: 20261127,
   tokenizerDocuments: 2_000,
   vocabularySize: 352,

@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { Command } from 'commander'
 import { count, file } from '../../src-cli/options.ts'
 import type { ComputeClient } from '../../src-core/compute/compute-client.ts'
+import { defaultLora, defaultOptimizer } from '../../src-shared/api/defaults.ts'
 import type {
   GeneratorMethods,
   LoraConfig,
@@ -189,31 +190,19 @@ async function answers(
   })
 }
 
-function loraOf({ rank, alpha }: Setting): LoraConfig {
-  return {
-    loraRank: rank,
-    loraAlpha: alpha,
-    rsLora: false,
-    dropout: 0,
-    targetModules: ['q', 'k', 'v', 'o', 'gate', 'up', 'down'],
-  }
-}
+const loraOf = ({ rank, alpha }: Setting): LoraConfig => ({
+  ...defaultLora,
+  loraRank: rank,
+  loraAlpha: alpha,
+})
 
-function optimizerOf({ learningRate, epochs, batchSize }: Setting): OptimizerConfig {
-  return {
-    learningRate,
-    epochs,
-    batchSize,
-    schedule: 'linear',
-    warmupSteps: 0,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    weightDecay: 0,
-    maxGradientNorm: 1,
-    maxTokensPerMicroBatch: 2048,
-  }
-}
+const optimizerOf = ({ learningRate, epochs, batchSize }: Setting): OptimizerConfig => ({
+  ...defaultOptimizer,
+  learningRate,
+  epochs,
+  batchSize,
+  maxTokensPerMicroBatch: 2048,
+})
 
 function report(
   label: string,

@@ -1,40 +1,8 @@
 /** What the bundled model is made from. Any change gives another model. */
-import type { OptimizerConfig } from '../../src-shared/compute-protocol.ts'
-import type { RandomModelOptions } from '../../test/fixtures/make-model.ts'
 import { curriculum, type Stage } from './corpus.ts'
+import { pretrainingOptimizer as optimizer, type ModelConfig } from './model-config.ts'
 
-/** One training run over some stages; it starts from what the one before has made. */
-export type Phase = {
-  readonly name: string
-  readonly stages: readonly Stage[]
-  readonly optimizer: OptimizerConfig
-  readonly scheduledSteps?: number // as in TrainJob
-  readonly weightType: 'F32' | 'F16'
-}
-
-export type NanoConfig = {
-  readonly seed: number
-  readonly tokenizerDocuments: number // from which the tokenizer is learned, of the mixture of the last early stage
-  readonly vocabularySize: number
-  readonly shape: RandomModelOptions
-  readonly phases: readonly Phase[]
-}
-
-const optimizer: OptimizerConfig = {
-  learningRate: 3e-3,
-  schedule: 'cosine',
-  warmupSteps: 100,
-  beta1: 0.9,
-  beta2: 0.98,
-  epsilon: 1e-8,
-  weightDecay: 0.01,
-  maxGradientNorm: 1,
-  epochs: 1,
-  batchSize: 16,
-  maxTokensPerMicroBatch: 1024,
-}
-
-export const nano: NanoConfig = {
+export const nano: ModelConfig<Stage> = {
   seed: 20261122,
   tokenizerDocuments: 20_000,
   vocabularySize: 1536,
