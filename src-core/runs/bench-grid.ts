@@ -2,8 +2,6 @@
  * Measures the loop on puzzles: one round of a recipe in a store of its own; then, on some of its puzzles and by turns,
  * training packed and one sequence at a time, and views decoded together and one at a time.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import type { GenerateOutput, TrainOutput } from '../../src-shared/compute-protocol.ts'
 import { AppError } from '../../src-shared/errors.ts'
@@ -16,9 +14,8 @@ import { fewShotKind, fixedConfiguration } from '../loop/few-shot.ts'
 import { pairsHere, placementOf, sequencesOf, type Exam } from '../loop/inner-loop.ts'
 import type { Lesson } from '../loop/task-kind.ts'
 import { loadRecipe } from '../recipes/load-recipe.ts'
-import { LoopMeter } from './loop-meter.ts'
-import { prepareRun, type PreparedRun, type RunTools } from './prepare-run.ts'
-import { medianOf, oneRound, timeRound, type BenchOptions } from './timed-round.ts'
+import type { PreparedRun, RunTools } from './prepare-run.ts'
+import { measureRound, medianOf, type BenchOptions } from './timed-round.ts'
 
 const puzzlesOfRound = 8
 const comparedPuzzles = 3
@@ -36,36 +33,25 @@ export async function benchGrid(
   tools: RunTools,
   options: BenchOptions,
 ): Promise<GridBenchReport> {
-  const { recipe, text } = await loadRecipe(nameOrPath, tools.recipesFolder)
+  const loaded = await loadRecipe(nameOrPath, tools.recipesFolder)
+  const { recipe } = loaded
   const { fewShot, selfEdit, outerLoop } = recipe
   if (!fewShot) {
     const message = `The recipe ${recipe.name} is for passages. Name one with [few-shot] settings, e.g. grid-demo, or use "selkie bench loop".`
     throw new AppError('invalid_input', message)
   }
   const puzzles = Math.min(puzzlesOfRound, outerLoop.tasksPerRound)
-  const meter = new LoopMeter(tools.compute)
-  const prepared = await prepareRun(oneRound(recipe, { tasks: puzzles, groupSize: selfEdit.groupSize }), {
-    ...tools,
-    compute: meter.compute,
-  })
-  const folder = await mkdtemp(join(tmpdir(), 'selkie-bench-'))
-  try {
-    await meter.start(options.signal)
-    const round = await timeRound(folder, text, prepared, meter, options)
-    const comparison = new Comparison({ tools, prepared, fewShot, folder, options })
-    return {
-      recipe: recipe.name,
-      model: basename(prepared.modelPath),
-      puzzles,
-      candidates: puzzles * selfEdit.groupSize,
-      puzzlesPerMinute: (60 * puzzles) / round.seconds,
-      trialsPerMinute: (60 * round.trials) / round.seconds,
-      ...round,
-      ...(await comparison.run()),
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  const size = { tasks: puzzles, groupSize: selfEdit.groupSize }
+  return await measureRound(loaded, size, tools, options, async ({ round, prepared, folder }) => ({
+    recipe: recipe.name,
+    model: basename(prepared.modelPath),
+    puzzles,
+    candidates: puzzles * selfEdit.groupSize,
+    puzzlesPerMinute: (60 * puzzles) / round.seconds,
+    trialsPerMinute: (60 * round.trials) / round.seconds,
+    ...round,
+    ...(await new Comparison({ tools, prepared, fewShot, folder, options }).run()),
+  }))
 }
 
 type ComparisonParts = {

@@ -2,16 +2,14 @@
  * Measures the loop: one round of a recipe in a store of its own, then its batch of self-edits again, in turn with
  * llama.cpp's own decoding of as many tokens.
  */
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { basename, join } from 'node:path'
+import { basename } from 'node:path'
 import { AppError } from '../../src-shared/errors.ts'
 import type { LoopBenchReport } from '../../src-shared/loop-bench-report.ts'
 import { placementOf } from '../loop/inner-loop.ts'
 import { loadRecipe } from '../recipes/load-recipe.ts'
-import { LoopMeter } from './loop-meter.ts'
-import { prepareRun, type RunTools } from './prepare-run.ts'
-import { medianOf, oneRound, timeRound, type BenchOptions } from './timed-round.ts'
+import type { LoopMeter } from './loop-meter.ts'
+import type { RunTools } from './prepare-run.ts'
+import { measureRound, medianOf, type BenchOptions } from './timed-round.ts'
 
 const passages = 8
 const candidatesPerPassage = 5
@@ -27,29 +25,16 @@ export async function benchLoop(
   tools: RunTools,
   options: BenchOptions,
 ): Promise<LoopBenchReport> {
-  const { recipe, text } = await loadRecipe(nameOrPath, tools.recipesFolder)
-  const meter = new LoopMeter(tools.compute)
-  const prepared = await prepareRun(oneRound(recipe, size), {
-    ...tools,
-    compute: meter.compute,
-  })
-  const folder = await mkdtemp(join(tmpdir(), 'selkie-bench-'))
-  try {
-    await meter.start(options.signal)
-    const round = await timeRound(folder, text, prepared, meter, options)
-    const generation = await timeSampling(meter, tools, options)
-    return {
-      recipe: recipe.name,
-      model: basename(prepared.modelPath),
-      passages,
-      candidates: passages * candidatesPerPassage,
-      ...round,
-      candidatesPerMinute: (60 * passages * candidatesPerPassage) / round.seconds,
-      generation,
-    }
-  } finally {
-    await rm(folder, { recursive: true, force: true })
-  }
+  const loaded = await loadRecipe(nameOrPath, tools.recipesFolder)
+  return await measureRound(loaded, size, tools, options, async ({ round, prepared, meter }) => ({
+    recipe: loaded.recipe.name,
+    model: basename(prepared.modelPath),
+    passages,
+    candidates: passages * candidatesPerPassage,
+    ...round,
+    candidatesPerMinute: (60 * passages * candidatesPerPassage) / round.seconds,
+    generation: await timeSampling(meter, tools, options),
+  }))
 }
 
 /** The round's batch of self-edits again, and llama.cpp's decoding of it, by turns: the speed of a machine drifts. */

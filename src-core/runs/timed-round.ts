@@ -1,13 +1,15 @@
 /** One round of a recipe's loop in a store of its own, watched by a meter: what every measurement of the loop begins with. */
-import { mkdir } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TimedRound } from '../../src-shared/loop-bench-report.ts'
 import type { Recipe } from '../../src-shared/recipe.ts'
 import { runSeal, type SealProgress } from '../loop/seal.ts'
 import { openStore } from '../store/store.ts'
-import type { LoopMeter } from './loop-meter.ts'
+import type { LoadedRecipe } from '../recipes/load-recipe.ts'
+import { LoopMeter } from './loop-meter.ts'
 import { modelRecord } from './model-record.ts'
-import type { PreparedRun } from './prepare-run.ts'
+import { prepareRun, type PreparedRun, type RunTools } from './prepare-run.ts'
 
 const runId = 'bench'
 
@@ -17,11 +19,41 @@ export type BenchOptions = {
   readonly onProgress: (what: string, done: number, total: number) => void
 }
 
+/** What a measurement goes on with, after the round. */
+export type Measured = {
+  readonly round: TimedRound
+  readonly prepared: PreparedRun
+  readonly meter: LoopMeter
+  readonly folder: string // that is removed
+}
+
+/**
+ * One round of a recipe of this size, then what else is measured, while its folder is there. Throws what loading the
+ * model and the taskset throws, and what the compute processes throw.
+ */
+export async function measureRound<T>(
+  { recipe, text }: LoadedRecipe,
+  size: RoundSize,
+  tools: RunTools,
+  options: BenchOptions,
+  rest: (measured: Measured) => Promise<T>,
+): Promise<T> {
+  const meter = new LoopMeter(tools.compute)
+  const prepared = await prepareRun(oneRound(recipe, size), { ...tools, compute: meter.compute })
+  const folder = await mkdtemp(join(tmpdir(), 'selkie-bench-'))
+  try {
+    await meter.start(options.signal)
+    const round = await timeRound(folder, text, prepared, meter, options)
+    return await rest({ round, prepared, meter, folder })
+  } finally {
+    await rm(folder, { recursive: true, force: true })
+  }
+}
+
+export type RoundSize = { readonly tasks: number; readonly groupSize: number }
+
 /** The recipe's own settings, without what comes before and after its first round. */
-export function oneRound(
-  recipe: Recipe,
-  { tasks, groupSize }: { readonly tasks: number; readonly groupSize: number },
-): Recipe {
+export function oneRound(recipe: Recipe, { tasks, groupSize }: RoundSize): Recipe {
   return {
     ...recipe,
     selfEdit: { ...recipe.selfEdit, groupSize },
@@ -31,7 +63,7 @@ export function oneRound(
 }
 
 /** In a new store in the folder. The meter has been started. Throws what the compute processes throw. */
-export async function timeRound(
+async function timeRound(
   folder: string,
   recipeToml: string,
   { recipe, modelPath, modelSha256, taskset, grader }: PreparedRun,

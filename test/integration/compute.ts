@@ -12,25 +12,24 @@ const entry = (name: string): string =>
   fileURLToPath(new URL(`../../src-compute/${name}/main.ts`, import.meta.url))
 
 /** Started by the first request, stopped after the file's tests. */
-export function startTrainer(
-  onLaunch: (child: ChildHandle) => void = () => undefined,
-): ComputeClient<TrainerMethods> {
+export const startTrainer = (onLaunch?: OnLaunch): ComputeClient<TrainerMethods> =>
+  start<TrainerMethods>('trainer', onLaunch)
+
+export const startGenerator = (onLaunch?: OnLaunch): ComputeClient<GeneratorMethods> =>
+  start<GeneratorMethods>('generator', onLaunch)
+
+type OnLaunch = (child: ChildHandle) => void
+
+function start<Methods extends TrainerMethods | GeneratorMethods>(
+  name: 'trainer' | 'generator',
+  onLaunch: OnLaunch = () => undefined,
+): ComputeClient<Methods> {
   const launch: Launch = (path) => {
     const child = launchWithFork(path)
     onLaunch(child)
     return child
   }
-  const client = new ComputeClient<TrainerMethods>({ name: 'trainer', entry: entry('trainer'), launch })
-  afterAll(() => client.dispose())
-  return client
-}
-
-export function startGenerator(): ComputeClient<GeneratorMethods> {
-  const client = new ComputeClient<GeneratorMethods>({
-    name: 'generator',
-    entry: entry('generator'),
-    launch: launchWithFork,
-  })
+  const client = new ComputeClient<Methods>({ name, entry: entry(name), launch })
   afterAll(() => client.dispose())
   return client
 }

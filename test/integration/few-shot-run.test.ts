@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { beforeAll, expect, test } from 'vitest'
 import { describeSummary } from '../../src-cli/run-table.ts'
 import { fsck } from '../../src-core/store/fsck.ts'
-import { openStore, type Store } from '../../src-core/store/store.ts'
+import { reading } from '../fixtures/reading.ts'
 import type { EvidenceReport } from '../../src-shared/api/evidence.ts'
 import { AppError } from '../../src-shared/errors.ts'
 import {
@@ -36,15 +36,6 @@ beforeAll(() => {
 })
 
 const start = (store: string) => doneRun('run', 'start', '--config', recipe, '--store', store)
-
-function reading<T>(store: string, work: (store: Store) => T): T {
-  const opened = openStore(store, { readOnly: true })
-  try {
-    return work(opened)
-  } finally {
-    opened.close()
-  }
-}
 
 const rows = <T extends LedgerTable>(table: T): readonly LedgerRecords[T][] =>
   reading(undisturbed, (store) => store.rows(table, runId))

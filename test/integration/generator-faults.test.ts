@@ -1,28 +1,18 @@
 /** Whatever file or request is wrong, the generator says so and its process stays: counted by its launches. */
 import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import { readGgufFile, writeGgufFile } from '../../src-compute/gguf-file.ts'
-import { ComputeClient } from '../../src-core/compute/compute-client.ts'
-import { launchWithFork } from '../../src-core/compute/fork.ts'
-import { fileURLToPath } from 'node:url'
-import type { GenerateInput, GeneratorMethods } from '../../src-shared/compute-protocol.ts'
+import type { GenerateInput } from '../../src-shared/compute-protocol.ts'
 import { randomAdapter } from '../fixtures/make-adapter.ts'
 import { makeRandomModel } from '../fixtures/make-model.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { startGenerator } from './compute.ts'
 
 const folder = temporaryFolder()
 const at = (name: string): string => join(folder, name)
 let launches = 0
-const generator = new ComputeClient<GeneratorMethods>({
-  name: 'generator',
-  entry: fileURLToPath(new URL('../../src-compute/generator/main.ts', import.meta.url)),
-  launch: (entry) => {
-    launches++
-    return launchWithFork(entry)
-  },
-})
-afterAll(() => generator.dispose())
+const generator = startGenerator(() => launches++)
 
 makeRandomModel(at('model.gguf'), { architecture: 'llama' })
 makeRandomModel(at('wide.gguf'), { architecture: 'llama', embeddingWidth: 512 })

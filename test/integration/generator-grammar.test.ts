@@ -1,32 +1,18 @@
 /** Completions that must follow a grammar, from real llama.cpp in a real child, with the bundled nano model. */
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterAll, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import * as z from 'zod'
-import type {
-  Completion,
-  GenerateInput,
-  GeneratorMethods,
-  Sampling,
-} from '../../src-shared/compute-protocol.ts'
-import { ComputeClient } from '../../src-core/compute/compute-client.ts'
-import { launchWithFork } from '../../src-core/compute/fork.ts'
+import type { Completion, GenerateInput, Sampling } from '../../src-shared/compute-protocol.ts'
 import { uniformFloat } from '../../src-shared/random.ts'
 import { makeRandomModel } from '../fixtures/make-model.ts'
 import { temporaryFolder } from '../fixtures/temporary-folder.ts'
+import { startGenerator } from './compute.ts'
 
 const folder = temporaryFolder()
 const modelPath = fileURLToPath(new URL('../../resources/models/selkie-nano.gguf', import.meta.url))
 let launches = 0
-const generator = new ComputeClient<GeneratorMethods>({
-  name: 'generator',
-  entry: fileURLToPath(new URL('../../src-compute/generator/main.ts', import.meta.url)),
-  launch: (entry) => {
-    launches++
-    return launchWithFork(entry)
-  },
-})
-afterAll(() => generator.dispose())
+const generator = startGenerator(() => launches++)
 
 const seeds = (count: number): number[] => Array.from({ length: count }, (_, seed) => seed)
 const sampling: Sampling = { temperature: 1.5, topP: 1, maxTokens: 200, stop: [] }

@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, expect, test } from 'vitest'
 import { fsck } from '../../src-core/store/fsck.ts'
-import { openStore, type Store } from '../../src-core/store/store.ts'
+import { openStore } from '../../src-core/store/store.ts'
+import { reading } from '../fixtures/reading.ts'
 import { foldMind, type MindState } from '../../src-shared/minds/fold.ts'
 import type { MindEvent } from '../../src-shared/minds/mind.ts'
 import { uniformFloat } from '../../src-shared/random.ts'
@@ -82,15 +83,6 @@ function copyFor({ isMerged }: Work): { readonly store: string; readonly out: st
   mkdirSync(place)
   cpSync(isMerged ? prepared.merged : prepared.loose, join(place, 'store'), { recursive: true })
   return { store: join(place, 'store'), out: join(place, 'out.gguf') }
-}
-
-function reading<T>(store: string, work: (store: Store) => T): T {
-  const opened = openStore(store, { readOnly: true })
-  try {
-    return work(opened)
-  } finally {
-    opened.close()
-  }
 }
 
 const outcomeIn = (store: string, { outcome }: Work): unknown =>

@@ -8,7 +8,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { createHost } from '../../src-cli/host.ts'
 import { fsck } from '../../src-core/store/fsck.ts'
-import { openStore, type Store } from '../../src-core/store/store.ts'
+import type { Store } from '../../src-core/store/store.ts'
+import { reading } from '../fixtures/reading.ts'
 import type { RunReport } from '../../src-shared/api/runs.ts'
 import { createApiClient } from '../../src-shared/api/transport.ts'
 import { AppError } from '../../src-shared/errors.ts'
@@ -33,15 +34,6 @@ beforeAll(() => {
   const ms = performance.now() - started
   undisturbed = { headHash, ms, rewards: reading(store, (each) => each.rows('rewards', run.id)) }
 })
-
-function reading<T>(store: string, work: (store: Store) => T): T {
-  const opened = openStore(store, { readOnly: true })
-  try {
-    return work(opened)
-  } finally {
-    opened.close()
-  }
-}
 
 /** The only run of a store; undefined while there is none. */
 function onlyRun(store: string): { readonly id: string; readonly units: number } | undefined {
