@@ -1,6 +1,6 @@
 /** What a self-edit did to a puzzle, as text: grids of digits side by side. */
 import { attemptsOf } from '../src-shared/few-shot/attempts.ts'
-import { gridText, parseGridText, type Grid } from '../src-shared/few-shot/grid.ts'
+import { gridText, parseGridText, parsePairText, type Grid } from '../src-shared/few-shot/grid.ts'
 import type { ExampleSummary, FlippedAnswer } from '../src-shared/run-summary.ts'
 import { indented } from './format.ts'
 
@@ -16,9 +16,9 @@ export function describePuzzle({ passage, selfEdit, flips }: ExampleSummary): st
 
 /** A demonstration as `taskText` has it. */
 function describePair(text: string): string {
-  const [input, output, ...more] = text.split('\n→\n').map(parseGridText)
-  return input && output && more.length === 0
-    ? indented(`${sideBySide([{ grid: input }, { title: '→', grid: output }])}\n`)
+  const pair = parsePairText(text)
+  return pair
+    ? indented(`${sideBySide([{ grid: pair.input }, { title: '→', grid: pair.output }])}\n`)
     : indented(text)
 }
 

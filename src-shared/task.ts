@@ -1,6 +1,6 @@
 /** What a model can be asked to adapt to: tasks, their questions, and the splits they come in. */
 import { AppError } from './errors.ts'
-import { gridText, type GridPair } from './few-shot/grid.ts'
+import { pairText, type GridPair } from './few-shot/grid.ts'
 
 export const splits = ['train', 'validation', 'test'] as const
 export type Split = (typeof splits)[number]
@@ -37,11 +37,7 @@ export const isFewShot = (task: Task): task is FewShotTask => 'demonstrations' i
 
 /** What a task is about, as text: the passage, or the demonstrations, each an input, an arrow and an output. */
 export const taskText = (task: Task): string =>
-  isFewShot(task)
-    ? task.demonstrations
-        .map(({ input, output }) => `${gridText(input)}\n→\n${gridText(output)}`)
-        .join('\n\n')
-    : task.passage
+  isFewShot(task) ? task.demonstrations.map(pairText).join('\n\n') : task.passage
 
 /** All tasks of a taskset are of one kind. */
 export type Taskset<Kind extends Task = PassageTask> = {

@@ -10,10 +10,20 @@ export const allowedAttempts = 2
 export const attemptsText = (attempts: readonly Grid[]): string =>
   attempts.slice(0, allowedAttempts).map(gridText).join('\n\n')
 
-/** At most two; what is no grid is left out. */
-export const attemptsOf = (answer: string): readonly Grid[] =>
-  answer
+/** `grid` is null for a text that spells none. */
+export type Attempt = { readonly text: string; readonly grid: Grid | null }
+
+/** At most two; none for an answer without text. */
+export function readAttempts(answer: string): readonly Attempt[] {
+  if (answer === '') return []
+  return answer
     .split('\n\n')
     .slice(0, allowedAttempts)
-    .map(parseGridText)
+    .map((text) => ({ text, grid: parseGridText(text) }))
+}
+
+/** Those that are grids. */
+export const attemptsOf = (answer: string): readonly Grid[] =>
+  readAttempts(answer)
+    .map(({ grid }) => grid)
     .filter((grid) => grid !== null)

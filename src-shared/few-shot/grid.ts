@@ -54,3 +54,12 @@ export function sameGrid(a: Grid, b: Grid): boolean {
     a.every((row, y) => row.length === b[y]!.length && row.every((cell, x) => cell === b[y]![x]))
   )
 }
+
+/** An input, an arrow and its output, each in lines of its own. */
+export const pairText = ({ input, output }: GridPair): string => `${gridText(input)}\n→\n${gridText(output)}`
+
+/** The pair that such a text spells; null if it spells none. */
+export function parsePairText(text: string): GridPair | null {
+  const [input, output, ...more] = text.split('\n→\n').map(parseGridText)
+  return input && output && more.length === 0 ? { input, output } : null
+}

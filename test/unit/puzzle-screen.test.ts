@@ -19,7 +19,8 @@ import {
 } from '../../src-renderer/components/candidate/reward-formula.ts'
 import { readDemonstrations } from '../../src-renderer/components/run/example-grids.ts'
 import { recipeFacts } from '../../src-renderer/components/run/recipe-facts.ts'
-import { differenceOf, differenceWords, readAttempts } from '../../src-renderer/components/shared/attempts.ts'
+import { differenceOf, differenceWords } from '../../src-renderer/components/shared/attempt-difference.ts'
+import { readAttempts } from '../../src-shared/few-shot/attempts.ts'
 import {
   cellSize,
   colourPaths,

@@ -1,19 +1,6 @@
-/** The attempts of an answer to a puzzle, and how far each is from the truth. What is no grid stays a text. */
-import { allowedAttempts } from '../../../src-shared/few-shot/attempts.ts'
-import { parseGridText, type Grid } from '../../../src-shared/few-shot/grid.ts'
+/** How far an attempt at a puzzle's output is from the truth. */
+import type { Grid } from '../../../src-shared/few-shot/grid.ts'
 import type { CellPlace } from './grid-drawing.ts'
-
-/** `grid` is null for a text that spells none. */
-export type Attempt = { readonly text: string; readonly grid: Grid | null }
-
-/** None for an answer without text: no prediction was a grid. */
-export function readAttempts(answer: string): readonly Attempt[] {
-  if (answer === '') return []
-  return answer
-    .split('\n\n')
-    .slice(0, allowedAttempts)
-    .map((text) => ({ text, grid: parseGridText(text) }))
-}
 
 export type Difference =
   | { readonly kind: 'none' }
