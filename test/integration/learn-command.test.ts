@@ -37,13 +37,14 @@ const learn = (...more: readonly string[]): readonly string[] => {
 test('the demo prints its run, every arm, the differences and an example, and nothing else', () => {
   const number = expect.any(Number)
   expect(Object.keys(demo).sort()).toEqual(
-    ['runId', 'seed', 'seconds', 'store', 'arms', 'differences', 'example'].sort(),
+    ['runId', 'seed', 'seconds', 'store', 'tasks', 'arms', 'differences', 'example'].sort(),
   )
   expect(demo).toMatchObject({
     runId: expect.stringMatching(/^[0-9a-f]{8}$/),
     seed: 7,
     seconds: number,
     store,
+    tasks: 'passages',
   })
   const [n, passages] = [6, 2]
   expect(demo['arms']).toEqual(
