@@ -58,6 +58,12 @@ for (const create of [
   program.addCommand(create())
 }
 
+// Whoever reads may stop, as `selkie … | head` does. Ends as tools do that such a signal ends: 128 + SIGPIPE.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(141)
+  throw error
+})
+
 const wantsJson = process.argv.includes('--json')
 let complaint = ''
 quietly(program)

@@ -1,5 +1,6 @@
 /** The command line as scripts use it: its own process, its exit status, one JSON document on stdout. */
 import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -69,6 +70,13 @@ test('every command explains itself with examples', () => {
       true,
     ])
   }
+})
+
+test('a reader that goes away ends a command quietly', async () => {
+  const child = spawn(process.execPath, [cli, '--help'], { stdio: ['ignore', 'pipe', 'pipe'] })
+  child.stdout.destroy()
+  const chunks = await child.stderr.setEncoding('utf8').toArray()
+  expect([chunks.join(''), child.exitCode ?? (await once(child, 'exit'))[0]]).toEqual(['', 141])
 })
 
 test('help loads neither the core nor the schemas', async () => {
