@@ -3,6 +3,7 @@ import { pretrainingOptimizer, type ModelConfig } from '../nano/model-config.ts'
 import type { Stage } from './corpus.ts'
 import { puzzleSides } from './puzzles.ts'
 
+const mostlyPuzzles = { named: 0.05, guess: 0.15, explained: 0.2, puzzle: 0.55, 'self-edit': 0.05 }
 const optimizer = { ...pretrainingOptimizer, maxTokensPerMicroBatch: 2048 }
 
 export const nanoGrid: ModelConfig<Stage> = {
@@ -93,7 +94,21 @@ export const nanoGrid: ModelConfig<Stage> = {
           documents: 32_000,
           sides: puzzleSides,
           palette: 'many',
-          kinds: { named: 0.05, guess: 0.15, explained: 0.2, puzzle: 0.55, 'self-edit': 0.05 },
+          kinds: mostlyPuzzles,
+        },
+      ],
+      optimizer: { ...optimizer, learningRate: 2e-3, warmupSteps: 50 },
+      weightType: 'F16',
+    },
+    {
+      name: 'longest',
+      stages: [
+        {
+          first: 600_000,
+          documents: 76_800,
+          sides: puzzleSides,
+          palette: 'many',
+          kinds: mostlyPuzzles,
         },
       ],
       optimizer: { ...optimizer, learningRate: 2e-3, warmupSteps: 50 },

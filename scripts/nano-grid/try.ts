@@ -190,19 +190,13 @@ async function answers(
   })
 }
 
-const loraOf = ({ rank, alpha }: Setting): LoraConfig => ({
-  ...defaultLora,
-  loraRank: rank,
-  loraAlpha: alpha,
-})
+function loraOf({ rank, alpha }: Setting): LoraConfig {
+  return { ...defaultLora, loraRank: rank, loraAlpha: alpha }
+}
 
-const optimizerOf = ({ learningRate, epochs, batchSize }: Setting): OptimizerConfig => ({
-  ...defaultOptimizer,
-  learningRate,
-  epochs,
-  batchSize,
-  maxTokensPerMicroBatch: 2048,
-})
+function optimizerOf({ learningRate, epochs, batchSize }: Setting): OptimizerConfig {
+  return { ...defaultOptimizer, learningRate, epochs, batchSize, maxTokensPerMicroBatch: 2048 }
+}
 
 function report(
   label: string,

@@ -9,8 +9,12 @@ import { explains, heldOutFamilies, trainedFamilies } from '../../scripts/nano-g
 import { miniGrids } from '../../scripts/nano-grid/taskset.ts'
 import { documentText } from '../../scripts/nano/sequences.ts'
 
+/** Of each stage; all of them take a minute. */
+const checked = process.env['SELKIE_WHOLE_CORPUS'] === '1' ? Infinity : 6_000
 const stages = nanoGrid.phases.flatMap((phase) => phase.stages)
-const documents: Document[] = stages.flatMap((stage) => [...stageDocuments(nanoGrid.seed, stage)])
+const documents: Document[] = stages.flatMap((stage) => [
+  ...stageDocuments(nanoGrid.seed, { ...stage, documents: Math.min(stage.documents, checked) }),
+])
 const ofKind = (kind: Document['kind']): Document[] => documents.filter((each) => each.kind === kind)
 
 /** Read back from the text, so that what is checked is what is trained. */
@@ -31,7 +35,7 @@ test('no puzzle of the corpus follows a held-out rule', () => {
     return heldOutFamilies.some((family) => explains(family, pairs))
   })
   expect(broken.map(documentText)).toEqual([])
-}, 60_000)
+})
 
 test('the check of the corpus finds every held-out rule where it is', () => {
   for (const task of [...miniGrids().test, ...miniGrids().train]) {
