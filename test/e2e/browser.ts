@@ -2,8 +2,7 @@
  * The workbench as a person has it: `selkie serve` with the built page, in a real Chromium. Whatever goes wrong in the
  * page beside what a test looks at is collected, so that a journey can end by saying that nothing did.
  */
-import { mkdirSync, mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { chromium, type Browser, type Page } from 'playwright-core'
 import { afterAll, describe, inject } from 'vitest'
@@ -102,18 +101,18 @@ export async function show(page: Page, theme: (typeof themes)[number]): Promise<
   )
 }
 
-let pictureFolder = process.env['SELKIE_SCREENSHOTS']
+const pictureFolder = process.env['SELKIE_SCREENSHOTS']
+if (pictureFolder) mkdirSync(pictureFolder, { recursive: true })
 
 /**
- * Pictures of what is shown, in both themes, in the folder SELKIE_SCREENSHOTS or a temporary one: NAME-light.png,
- * NAME-dark.png, and for a screen that is longer than the window one more for each further windowful, NAME-2-light.png.
+ * Shows the page in both themes. Where the environment names a folder, SELKIE_SCREENSHOTS, there are pictures in it then:
+ * NAME-light.png, NAME-dark.png, and for a screen that is longer than the window one more for each further windowful,
+ * NAME-2-light.png.
  */
 export async function takePictures(page: Page, name: string): Promise<void> {
-  pictureFolder ??= mkdtempSync(join(tmpdir(), 'selkie-screenshots-'))
-  mkdirSync(pictureFolder, { recursive: true })
   for (const theme of themes) {
     await show(page, theme)
-    for (let part = 1; ; part++) {
+    for (let part = 1; pictureFolder; part++) {
       const place = part === 1 ? '' : `-${part}`
       await page.screenshot({ path: join(pictureFolder, `${name}${place}-${theme}.png`) })
       if (!(await scrollOn(page))) break
