@@ -9,12 +9,8 @@ import { explains, heldOutFamilies, trainedFamilies } from '../../scripts/nano-g
 import { miniGrids } from '../../scripts/nano-grid/taskset.ts'
 import { documentText } from '../../scripts/nano/sequences.ts'
 
-/** Of each stage; all of them take a minute. */
-const checked = process.env['SELKIE_WHOLE_CORPUS'] === '1' ? Infinity : 6_000
 const stages = nanoGrid.phases.flatMap((phase) => phase.stages)
-const documents: Document[] = stages.flatMap((stage) => [
-  ...stageDocuments(nanoGrid.seed, { ...stage, documents: Math.min(stage.documents, checked) }),
-])
+const documents: Document[] = stages.flatMap((stage) => [...stageDocuments(nanoGrid.seed, stage)])
 const ofKind = (kind: Document['kind']): Document[] => documents.filter((each) => each.kind === kind)
 
 /** Read back from the text, so that what is checked is what is trained. */
